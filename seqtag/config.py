@@ -1,0 +1,227 @@
+"""The configuration: every setting, its default and its meaning, in one place.
+
+Three sections of frozen dataclasses. Commands build a `Config` from a YAML file and flags (`seqtag/command_line.py`);
+programs may build one directly. Settings are checked when the object is made, so a `Config` that exists is usable.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from seqtag.errors import InputError
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the sentences come from and how they are read."""
+
+    format: Literal["sample", "hub", "conll", "jsonl"] = "sample"
+    """sample: the corpus inside the package; hub: a Hub id or a local folder in the Hub's layout; conll: files of columns;
+    jsonl: a JSON object a line."""
+    path: str | None = None
+    """Hub id or local folder for hub; the folder of the files for conll and jsonl."""
+    revision: str | None = None
+    """Branch, tag or commit; read for Hub ids only."""
+    subset: str | None = None
+    """Configuration of a Hub data set that has several."""
+    train: str = "train"
+    """Split (hub, sample) or file name in the folder (conll, jsonl; with or without its extension)."""
+    validation: str | float | None = "validation"
+    """As `train`; a number between 0 and 1 holds that share of the training part out instead."""
+    test: str | None = "test"
+    """As `train`; null means there is none."""
+    split_seed: int = 0
+    """Fixes which sentences a held-out share takes."""
+    token_column: str | None = None
+    """Column of the tokens: a name (hub, jsonl) or a number counted from 0 (conll; default 0). Null: guessed."""
+    tag_column: str | None = None
+    """Column of the tags: a name, or for conll a number, negative from the end (default -1). Null: guessed."""
+    text_column: str | None = None
+    """Column of raw text (hub, jsonl). Null: guessed."""
+    label_column: str | None = None
+    """Column of the sentence's label (hub, jsonl). Null: guessed."""
+    label_names: list[str] | None = None
+    """Names of integer tags or labels, in order, where the data carry none."""
+    delimiter: Literal["auto", "space", "tab"] = "auto"
+    """What separates the columns of conll files."""
+    tag_scheme: Literal["auto", "IOB1", "IOB2", "BIOES"] = "auto"
+    """The scheme that the data are written in."""
+    strict: bool = False
+    """Make ill-formed tag sequences, and spans off token boundaries, errors instead of repairing and counting them."""
+    max_sentence_length: int | None = None
+    """Cut training sentences after so many tokens; what is cut is counted and said. Null: nothing is cut."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network."""
+
+    encoder: Literal["lstm", "gru", "rnn"] = "lstm"
+    """Recurrent cell."""
+    head: Literal["crf", "softmax"] = "crf"
+    """crf: linear-chain conditional random field; softmax: each tag on its own. Both decode under the tag scheme."""
+    hidden_size: int = 256
+    """Units of a recurrent layer, per direction."""
+    num_layers: int = 1
+    """Recurrent layers."""
+    bidirectional: bool = True
+    """Read the sentence both ways."""
+    word_dim: int = 100
+    """Size of word embeddings; a word vector file sets its own."""
+    word_vectors: str | None = None
+    """GloVe, word2vec or fastText text file; its words join the vocabulary."""
+    tune_word_vectors: bool = True
+    """Train the vectors of the file too."""
+    lowercase: bool = False
+    """Look words up in lower case. A vector file without capitals is always looked up so."""
+    fold_digits: bool = True
+    """Look words up with every digit as 0."""
+    min_count: int = 1
+    """Training words rarer than this are unknown words."""
+    word_dropout: float = 0.5
+    """Replace a training word by the unknown word with probability a / (a + its count), a being this number."""
+    char_encoder: Literal["cnn", "lstm", "none"] = "cnn"
+    """Features from a word's characters: convolution and maximum, or the last states of a BiLSTM."""
+    char_dim: int = 30
+    """Size of character embeddings."""
+    char_features: int = 50
+    """Filters of the CNN, or units of the BiLSTM over both directions."""
+    char_kernel_size: int = 3
+    """Width of the CNN's filters, in characters."""
+    max_word_length: int = 24
+    """Longer words are seen by the character encoder as their first and last halves of this length."""
+    shape_dim: int = 10
+    """Size of word-shape embeddings (Xx, XX-00); 0 leaves them out."""
+    affix_dim: int = 20
+    """Size of each prefix and suffix embedding; 0 leaves them out."""
+    affix_lengths: list[int] = field(default_factory=lambda: [2, 3])
+    """Lengths of prefixes and suffixes, in characters."""
+    dropout: float = 0.5
+    """Dropout on the encoder's input and output."""
+    embedding_dropout: float = 0.0
+    """Drop whole tokens' embeddings (Gal and Ghahramani 2016)."""
+    locked_dropout: bool = False
+    """Hold a dropout mask fixed over a sentence's tokens (variational dropout)."""
+    layer_dropout: float = 0.5
+    """Dropout between recurrent layers."""
+    tag_scheme: Literal["IOB2", "BIOES"] = "BIOES"
+    """The scheme that is learned; tags are shown in IOB2 whatever it is."""
+    backend: Literal["auto", "scan"] = "auto"
+    """Which implementation of the recurrent layer."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The optimization."""
+
+    epochs: int = 15
+    """Passes over the training part."""
+    seed: int = 1
+    """Fixes initialization, order and dropout."""
+    batch_tokens: int = 512
+    """Token slots in a batch, padding included: rows times positions."""
+    pack_sentences: bool = True
+    """Fill rows with several sentences, kept apart by the network; else a sentence a row."""
+    max_buckets: int = 6
+    """Row lengths, one compiled shape each."""
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    """sgd takes `momentum`, adamw `weight_decay`."""
+    learning_rate: float = 0.002
+    """Highest rate of the schedule."""
+    schedule: Literal["constant", "cosine", "inverse_time", "plateau"] = "cosine"
+    """cosine: to zero at the last step; inverse_time: rate / (1 + decay_rate * epochs done); plateau: times
+    plateau_factor after plateau_patience evaluations without a better validation score."""
+    decay_rate: float = 0.05
+    """Of inverse_time, per epoch."""
+    plateau_factor: float = 0.5
+    """Of plateau."""
+    plateau_patience: int = 2
+    """Of plateau, in evaluations."""
+    warmup_steps: int = 0
+    """Steps of linear growth up to the learning rate."""
+    momentum: float = 0.9
+    """Of sgd."""
+    weight_decay: float = 0.0
+    """Of adamw."""
+    clip_norm: float | None = 5.0
+    """Scale gradients down to this global norm. Null: not at all."""
+    ema_decay: float | None = None
+    """Evaluate and keep an exponential moving average of the weights with this decay. Null: the weights themselves."""
+    early_stopping: int | None = None
+    """Stop after so many evaluations without a better validation score. Null: run all epochs."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Type of the encoder's products; parameters and the CRF stay float32."""
+    deterministic: bool = False
+    """Ask the GPU for repeatable sums, at some cost in speed. The CPU always is."""
+    checkpoint_steps: int | None = None
+    """Write training state every so many steps too. Null: after every epoch, and when told to stop."""
+    tensorboard: bool = False
+    """Write TensorBoard logs to the run folder (needs tensorboardX)."""
+    bootstrap_samples: int = 1000
+    """Resamples behind the 95 % interval of the final scores."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole run."""
+
+    task: Literal["ner"] = "ner"
+    """ner: spans, slots included."""
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dictionaries, every key present."""
+        return dataclasses.asdict(self)
+
+
+_POSITIVE = (
+    "model.hidden_size model.num_layers model.word_dim model.min_count model.char_dim model.char_features "
+    "model.char_kernel_size training.epochs training.batch_tokens training.max_buckets training.learning_rate "
+    "training.bootstrap_samples"
+).split()
+_NOT_NEGATIVE = (
+    "model.word_dropout model.shape_dim model.affix_dim training.warmup_steps training.decay_rate "
+    "training.weight_decay training.plateau_patience training.seed"
+).split()
+_FRACTION = (
+    "model.dropout model.embedding_dropout model.layer_dropout training.momentum training.plateau_factor "
+    "training.ema_decay"
+).split()
+_POSITIVE_OR_NULL = (
+    "data.max_sentence_length training.clip_norm training.early_stopping training.checkpoint_steps"
+).split()
+
+
+def _check(config: Config) -> None:
+    """Raise InputError for a number out of range or settings that contradict each other."""
+
+    def value(name: str) -> Any:
+        section, key = name.split(".")
+        return getattr(getattr(config, section), key)
+
+    for name in _POSITIVE:
+        if not value(name) > 0:
+            raise InputError(f"{name} must be greater than 0, not {value(name)}")
+    for name in _NOT_NEGATIVE:
+        if not value(name) >= 0:
+            raise InputError(f"{name} must not be negative, but is {value(name)}")
+    for name in _FRACTION:
+        if value(name) is not None and not 0 <= value(name) < 1:
+            raise InputError(f"{name} must be at least 0 and less than 1, not {value(name)}")
+    for name in _POSITIVE_OR_NULL:
+        if value(name) is not None and not value(name) > 0:
+            raise InputError(f"{name} must be greater than 0 or null, not {value(name)}")
+    if config.model.max_word_length < 2 * config.model.char_kernel_size:
+        raise InputError("model.max_word_length must be at least twice model.char_kernel_size")
+    if any(length < 1 for length in config.model.affix_lengths):
+        raise InputError("model.affix_lengths must hold lengths of at least 1")
+    if config.data.format != "sample" and config.data.path is None:
+        raise InputError(f"data.path must be set for data.format {config.data.format}")
+    share = config.data.validation
+    if isinstance(share, float | int) and not 0 < share < 1:
+        raise InputError(f"data.validation must be a split, a file name or a number between 0 and 1, not {share}")

@@ -1,0 +1,28 @@
+"""Work done ahead of need, in a thread, while the device is busy."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def prepared_ahead(prepare: Callable[[Item], Result], items: Iterable[Item], depth: int = 2) -> Iterator[Result]:
+    """`prepare(item)` of each item in order, `depth` of them made before they are asked for.
+
+    One thread does all of it, so `prepare` may keep state; its errors are raised where the result is taken.
+    """
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(executor.submit(prepare, item))
+                if len(waiting) > depth:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

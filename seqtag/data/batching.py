@@ -1,0 +1,218 @@
+"""Fixed-shape batches in few shapes: sentences packed into rows, or sentences of similar length together.
+
+A bucket of `length` positions holds `batch_tokens // length` rows a batch, so that every batch costs about the same and
+each bucket is one compiled program. Packed, a row holds several sentences one after another, which the network keeps
+apart (`Batch.sentence_ids`), and hardly a slot is padding. Sentences longer than the last bucket get further buckets,
+each twice as long, of their own: nothing is cut.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from seqtag.batch import Batch
+from seqtag.data.encoding import TokenTable
+
+_STEP = 4
+"""Bucket lengths are multiples of this."""
+_PACKED_LENGTH = 32
+"""Positions of the first bucket where sentences are packed; the others double it."""
+
+
+class Buckets(NamedTuple):
+    """Row lengths in rising order, the token slots of a batch, and whether a row may hold several sentences."""
+
+    lengths: tuple[int, ...]
+    batch_tokens: int
+    packed: bool
+
+    def rows(self, length: int) -> int:
+        """Rows of a batch of bucket `length`."""
+        return max(1, self.batch_tokens // length)
+
+    def covering(self, longest: int) -> "Buckets":
+        """The same buckets and as many more as sentences of `longest` tokens need."""
+        lengths = list(self.lengths)
+        while lengths[-1] < longest:
+            lengths.append(2 * lengths[-1])
+        return self._replace(lengths=tuple(lengths))
+
+
+def choose_buckets(
+    lengths: Int[np.ndarray, " sentences"], max_buckets: int, batch_tokens: int, packed: bool
+) -> Buckets:
+    """At most `max_buckets` row lengths for training sentences of these lengths.
+
+    Packed, they double from 32 until the longest fits, the last one taking it whole. Otherwise they are those that leave
+    the fewest padded slots, by dynamic programming, a bucket paying for its last, partly filled batch too.
+    """
+    longest = int(lengths.max(initial=1))
+    if not packed:
+        return Buckets(_least_padding(lengths, max_buckets, batch_tokens), batch_tokens, packed)
+    chosen = [_PACKED_LENGTH]
+    while chosen[-1] < longest:
+        chosen.append(2 * chosen[-1])
+    if chosen[max_buckets:]:
+        chosen = [*chosen[: max_buckets - 1], _rounded(longest)]
+    return Buckets(tuple(chosen), batch_tokens, packed)
+
+
+def _rounded(length: int) -> int:
+    return -(-max(length, 1) // _STEP) * _STEP
+
+
+def _least_padding(lengths: Int[np.ndarray, " sentences"], max_buckets: int, batch_tokens: int) -> tuple[int, ...]:
+    rounded = -(-np.maximum(lengths, 1) // _STEP) * _STEP
+    candidates, counts = np.unique(rounded, return_counts=True)
+    total = np.concatenate([[0], np.cumsum(counts)])
+    size = len(candidates)
+
+    def cost(first: int, last: int) -> float:
+        """Slots of one bucket for candidates first..last."""
+        return float((total[last + 1] - total[first]) * candidates[last]) + batch_tokens / 2
+
+    # best[k][j]: fewest slots for candidates 0..j in k + 1 buckets, and the candidate with which the last one begins.
+    best = [[(cost(0, last), 0) for last in range(size)]]
+    for _ in range(1, min(max_buckets, size)):
+        before = best[-1]
+        best.append(
+            [
+                min(
+                    ((before[first - 1][0] + cost(first, last), first) for first in range(1, last + 1)),
+                    default=(np.inf, 0),
+                )
+                for last in range(size)
+            ]
+        )
+    level = min(range(len(best)), key=lambda k: best[k][-1][0])
+    chosen: list[int] = []
+    last = size - 1
+    for row in reversed(best[: level + 1]):
+        chosen.append(int(candidates[last]))
+        last = row[last][1] - 1
+    return tuple(reversed(chosen))
+
+
+class Plan(NamedTuple):
+    """One batch: the sentences of each row, by position in the data set, and the row length."""
+
+    rows: list[list[int]]
+    length: int
+
+    @property
+    def sentences(self) -> list[int]:
+        """All sentences, row by row."""
+        return [sentence for row in self.rows for sentence in row]
+
+
+def plan_batches(
+    lengths: Int[np.ndarray, " sentences"], buckets: Buckets, rng: np.random.Generator | None = None
+) -> list[Plan]:
+    """Batches that hold every sentence once; in random order, of random company, when `rng` is given."""
+    buckets = buckets.covering(int(lengths.max(initial=1)))
+    order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
+    plans = []
+    for length, rows in _rows(lengths, order, buckets).items():
+        if rng is not None:
+            rng.shuffle(rows)
+        size = buckets.rows(length)
+        plans += [Plan(rows[start : start + size], length) for start in range(0, len(rows), size)]
+    if rng is not None:
+        rng.shuffle(plans)
+    return plans
+
+
+def _rows(
+    lengths: Int[np.ndarray, " sentences"], order: Int[np.ndarray, " sentences"], buckets: Buckets
+) -> dict[int, list[list[int]]]:
+    """Rows by bucket, longest bucket first.
+
+    Packed, each row is opened by the next sentence that needs its bucket and filled with the longest that still fit.
+    """
+    bucket_of = np.searchsorted(buckets.lengths, lengths)
+    waiting: dict[int, list[int]] = {}  # by length, the next sentence last
+    for sentence in order[::-1].tolist():
+        waiting.setdefault(int(lengths[sentence]), []).append(sentence)
+    taken = np.zeros(len(lengths), bool)
+    rows: dict[int, list[list[int]]] = {}
+    for bucket in reversed(range(len(buckets.lengths))):
+        length = buckets.lengths[bucket]
+        for sentence in order[bucket_of[order] == bucket].tolist():
+            if taken[sentence]:
+                continue
+            row, space = [sentence], length - int(lengths[sentence])
+            waiting[int(lengths[sentence])].remove(sentence)
+            taken[sentence] = True
+            while buckets.packed and space > 0:
+                fitting = next((size for size in range(space, 0, -1) if waiting.get(size)), 0)
+                if not fitting:
+                    break
+                other = waiting[fitting].pop()
+                taken[other] = True
+                row.append(other)
+                space -= fitting
+            rows.setdefault(length, []).append(row)
+    return rows
+
+
+def make_batch(
+    rows: Sequence[Sequence[Sequence[str]]],
+    tags: Sequence[Sequence[int]] | None,
+    table: TokenTable,
+    shape: tuple[int, int],
+) -> Batch:
+    """Encode rows of sentences and pad them to `shape`.
+
+    Args:
+        rows: the tokens of the sentences of each row.
+        tags: tag ids of each sentence, row by row; None where there are none.
+        table: the tokens' integers.
+        shape: rows and positions.
+    """
+    ids, sentence_ids, gold = (np.zeros(shape, np.int32) for _ in range(3))
+    token_rows = table.rows(token for row in rows for tokens in row for token in tokens)
+    done = sentence = 0
+    for index, row in enumerate(rows):
+        position = 0
+        for number, tokens in enumerate(row, 1):
+            end = position + len(tokens)
+            ids[index, position:end] = token_rows[done : done + len(tokens)]
+            sentence_ids[index, position:end] = number
+            if tags is not None:
+                gold[index, position:end] = tags[sentence]
+            position = end
+            done += len(tokens)
+            sentence += 1
+    words, vectors, shapes, affixes, chars = table.features(ids)
+    return Batch(
+        sentence_ids=sentence_ids,
+        word_ids=words,
+        vector_ids=vectors,
+        shape_ids=shapes,
+        affix_ids=affixes,
+        char_ids=chars,
+        tags=gold,
+    )
+
+
+def in_order(
+    plans: Sequence[Plan],
+    results: Iterable[Int[np.ndarray, "rows time"]],
+    lengths: Int[np.ndarray, " sentences"],
+) -> list[Int[np.ndarray, "..."]]:
+    """What was computed for each token, cut into sentences, in the order of the data set."""
+    ordered: dict[int, np.ndarray] = {}
+    for plan, result in zip(plans, results, strict=True):
+        for values, row in zip(result, plan.rows, strict=False):
+            ends = np.cumsum(lengths[row])
+            ordered.update(zip(row, np.split(values[: ends[-1]], ends[:-1]), strict=True))
+    return [ordered[sentence] for sentence in range(len(lengths))]
+
+
+def sentences_of(plan: Plan, tokens: Sequence[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
+    """The tokens of `plan.sentences`, grouped into its rows."""
+    remaining = iter(tokens)
+    for row in plan.rows:
+        yield [next(remaining) for _ in row]

@@ -1,0 +1,86 @@
+"""Tokens to integers: each distinct token is looked up once and kept."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from jaxtyping import Int, Int32
+
+from seqtag.batch import FIRST, UNKNOWN
+from seqtag.vocabulary import Vocabulary, affixes_of, normalize, word_shape
+
+MAX_DISTINCT = 1_000_000
+"""Distinct tokens kept before the table starts anew, so that endless text takes bounded memory."""
+
+
+class TokenTable:
+    """Integers of every distinct token met so far, as rows of arrays; row 0 is padding."""
+
+    def __init__(self, vocabulary: Vocabulary, max_word_length: int, max_distinct: int = MAX_DISTINCT) -> None:
+        self.vocabulary = vocabulary
+        self.max_word_length = max_word_length
+        self.max_distinct = max_distinct
+        self._words = _index(vocabulary.words)
+        self._vectors = _index(vocabulary.vectors)
+        self._lowercase_vectors = not any(word != word.lower() for word in vocabulary.vectors)
+        self._chars = _index(vocabulary.chars)
+        self._shapes = _index(vocabulary.shapes)
+        self._affixes = [_index(affixes) for affixes in vocabulary.affixes]
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows: dict[str, int] = {}
+        # Columns: word, vector, shape, affixes…, characters…
+        self._features = np.zeros((1024, 3 + len(self._affixes) + self.max_word_length), np.int32)
+
+    def rows(self, tokens: Iterable[str]) -> list[int]:
+        """The row of each token; valid until the next call."""
+        if len(self._rows) >= self.max_distinct:
+            self._clear()
+        known = self._rows
+        return [known.get(token) or self._add(token) for token in tokens]
+
+    def features(self, rows: Int[np.ndarray, "*shape"]) -> list[Int32[np.ndarray, "..."]]:
+        """Word, vector, shape, affix and character ids of rows of the table."""
+        gathered = self._features[rows]
+        affixes_end = 3 + len(self._affixes)
+        return [
+            gathered[..., 0],
+            gathered[..., 1],
+            gathered[..., 2],
+            gathered[..., 3:affixes_end],
+            gathered[..., affixes_end:],
+        ]
+
+    def _add(self, token: str) -> int:
+        row = len(self._rows) + 1
+        if row == len(self._features):
+            self._features = np.concatenate([self._features, np.zeros_like(self._features)])
+        vocabulary = self.vocabulary
+        chars = [self._chars.get(char, UNKNOWN) for char in self._visible(token)]
+        folded = normalize(token, False, vocabulary.fold_digits)
+        affixes = affixes_of(folded, vocabulary.affix_lengths)
+        values = [
+            self._words.get(vocabulary.normalize(token), UNKNOWN),
+            self._vector(token),
+            self._shapes.get(word_shape(token), UNKNOWN),
+            *(index.get(affix, UNKNOWN) for index, affix in zip(self._affixes, affixes, strict=True)),
+            *chars,
+        ]
+        self._features[row, : len(values)] = values
+        self._rows[token] = row
+        return row
+
+    def _visible(self, token: str) -> str:
+        """What the character encoder sees of a token."""
+        length = self.max_word_length
+        return token if len(token) <= length else token[: length - length // 2] + token[-(length // 2) :]
+
+    def _vector(self, token: str) -> int:
+        """As written, then in lower case, then with digits as 0."""
+        forms = [token] if not self._lowercase_vectors else []
+        forms += [token.lower(), normalize(token, True, True)]
+        return next((self._vectors[form] for form in forms if form in self._vectors), UNKNOWN)
+
+
+def _index(entries: Sequence[str]) -> dict[str, int]:
+    return {entry: position for position, entry in enumerate(entries, FIRST)}

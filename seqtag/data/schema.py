@@ -1,0 +1,46 @@
+"""The one shape that every reader ends in.
+
+A split is a `datasets.Dataset` whose rows are sentences. Columns that readers always produce:
+
+- `tokens`: list of strings;
+- `tags`: list of IOB2 tags, one per token, well-formed;
+- `document_id`: string, or null where the source marks no documents.
+
+Columns where the source has text: `text` (string), `starts` and `ends` (lists of character offsets into `text`, one per
+token). `label` (string) where the source labels whole sentences. All other columns of the source are carried along.
+"""
+
+from dataclasses import dataclass, field
+
+from datasets import DatasetDict
+
+TOKENS, TAGS, DOCUMENT_ID = "tokens", "tags", "document_id"
+TEXT, STARTS, ENDS, LABEL = "text", "starts", "ends", "label"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What reading a split found and changed; nothing else is ever changed."""
+
+    source: str
+    """The file or data set split, as it is named to the user."""
+    scheme: str | None = None
+    """Tag scheme the source is written in; None where it has no tags (spans)."""
+    repaired: int = 0
+    """Tags changed to make ill-formed sequences well-formed."""
+    misaligned: int = 0
+    """Character spans moved to token boundaries."""
+    overlapping: int = 0
+    """Spans dropped because they overlap one already taken."""
+    cut_tokens: int = 0
+    """Tokens beyond data.max_sentence_length."""
+    examples: tuple[str, ...] = ()
+    """The first few of the above, each with its place, for messages."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Splits by role (`train`, `validation`, `test`; only those configured) and what reading each one found."""
+
+    splits: DatasetDict
+    findings: dict[str, Findings] = field(default_factory=dict)

@@ -1,0 +1,33 @@
+"""Compiled programs: one per shape, compiled when first needed, counted and timed."""
+
+import time
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+
+
+class Programs:
+    """A jitted function compiled ahead of time for each shape that it meets.
+
+    Compiling by hand, rather than at the first call, keeps compilation out of the time spent training and makes a
+    compilation that nobody meant impossible: another shape under the same key is an error.
+    """
+
+    def __init__(self, function: Callable[..., Any], **jit_options: Any) -> None:
+        self._function = jax.jit(function, **jit_options)
+        self._compiled: dict[Hashable, Callable[..., Any]] = {}
+        self.seconds = 0.0
+        """Spent compiling, tracing included."""
+
+    def __len__(self) -> int:
+        return len(self._compiled)
+
+    def __call__(self, key: Hashable, *arguments: Any) -> Any:
+        """Run the program of shape `key` on `arguments`."""
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            start = time.perf_counter()
+            compiled = self._compiled[key] = self._function.lower(*arguments).compile()
+            self.seconds += time.perf_counter() - start
+        return compiled(*arguments)

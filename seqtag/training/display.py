@@ -1,0 +1,103 @@
+"""What a run shows while it trains: a progress bar on a terminal, plain lines elsewhere; TensorBoard if asked."""
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from seqtag.errors import InputError
+
+_SMOOTHING = 0.95
+"""Of the loss and the speed shown; each step counts for what is left of 1."""
+
+
+class Display:
+    """Shows steps and evaluations on stderr."""
+
+    def __init__(self, steps: int, tensorboard: Path | None = None) -> None:
+        """`steps` is how many updates the whole run has."""
+        console = Console(file=sys.stderr)
+        self._console = console
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[figures]}"),
+                console=console,
+            )
+            self._task = self._bar.add_task("epoch 1", total=steps, figures="")
+        self._writer = _tensorboard_writer(tensorboard) if tensorboard else None
+        self._loss: float | None = None
+        self._f1: float | None = None
+        self._speed: float | None = None
+        self._last: float | None = None
+        self._done = 0
+
+    def __enter__(self) -> "Display":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+        if self._writer:
+            self._writer.close()
+
+    def resumed(self, steps: int, epochs: int) -> None:
+        """The run goes on after `steps` updates and `epochs` epochs."""
+        self._done = steps
+        self._console.print(f"resumed after {epochs} epochs and {steps} updates")
+        if self._bar:
+            self._bar.update(self._task, completed=steps, description=f"epoch {epochs + 1}")
+
+    def step(self, loss: float, tokens: int) -> None:
+        """A step is done: its loss a token in nats, and its real tokens."""
+        self._done += 1
+        now = time.perf_counter()
+        if self._last is not None:
+            speed = tokens / max(now - self._last, 1e-9)
+            self._speed = speed if self._speed is None else _SMOOTHING * self._speed + (1 - _SMOOTHING) * speed
+        self._last = now
+        self._loss = loss if self._loss is None else _SMOOTHING * self._loss + (1 - _SMOOTHING) * loss
+        if self._writer:
+            self._writer.add_scalar("train/loss", loss, self._done)
+        if self._bar:
+            figures = f"loss {self._loss:.4f}"
+            if self._f1 is not None:
+                figures += f"  F1 {self._f1:.4f}"
+            if self._speed is not None:
+                figures += f"  {self._speed:,.0f} tokens/s"
+            self._bar.update(self._task, advance=1, figures=figures)
+
+    def evaluation(self, entry: dict[str, Any]) -> None:
+        """An epoch was evaluated: its line of `log.jsonl`."""
+        self._last = None  # the time an evaluation takes is not a step's
+        self._f1 = entry.get("validation_f1")
+        if self._writer:
+            for name in ("loss", "validation_f1", "learning_rate", "tokens_per_second"):
+                if name in entry:
+                    self._writer.add_scalar(f"epoch/{name}", entry[name], entry["step"])
+        if self._bar:
+            self._bar.update(self._task, description=f"epoch {entry['epoch'] + 1}")
+        f1 = "" if self._f1 is None else f"  validation F1 {self._f1:.4f}"
+        line = f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}{f1}  {entry['tokens_per_second']:,.0f} tokens/s"
+        self._console.print(line, highlight=False)
+
+
+def _tensorboard_writer(directory: Path) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError as error:
+        raise InputError("training.tensorboard needs tensorboardX: pip install 'seqtag[tensorboard]'") from error
+    return SummaryWriter(str(directory))

@@ -1,0 +1,220 @@
+"""The training loop: steps, evaluation after each epoch, checkpoints, and going on from one."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from seqtag.batch import Batch
+from seqtag.data.ahead import prepared_ahead
+from seqtag.errors import InputError
+from seqtag.evaluation.prediction import Predictor
+from seqtag.evaluation.scores import span_f1
+from seqtag.nn.programs import Programs
+from seqtag.training.checkpoint import Checkpoint, Checkpoints
+from seqtag.training.experiment import Experiment
+from seqtag.training.optimizer import make_plateau
+from seqtag.training.run_directory import RunDirectory
+from seqtag.training.state import Progress, TrainState, initial_state
+from seqtag.training.stopping import Stopped, StopSignals
+
+_IN_FLIGHT = 4
+"""Steps whose loss is not fetched yet: enough that the device need not wait for the host."""
+
+
+class Watcher(Protocol):
+    """What the loop tells whoever watches."""
+
+    def resumed(self, steps: int, epochs: int) -> None:
+        """The run goes on after `steps` updates and `epochs` epochs."""
+        ...
+
+    def step(self, loss: float, tokens: int) -> None:
+        """A step is done: its loss a token in nats, and its real tokens."""
+        ...
+
+    def evaluation(self, entry: dict[str, Any]) -> None:
+        """An epoch was evaluated: its line of `log.jsonl`."""
+        ...
+
+
+class Fitted(NamedTuple):
+    """What training leaves."""
+
+    params: Any
+    """Weights of the best evaluation; of the last one where there is no validation part."""
+    progress: Progress
+    compile_seconds: float
+    compiled_shapes: int
+
+
+class Loop:
+    """One run."""
+
+    def __init__(
+        self, experiment: Experiment, run: RunDirectory, checkpoints: Checkpoints, predictor: Predictor, display: Watcher
+    ) -> None:
+        self.experiment = experiment
+        self.config = experiment.config.training
+        self.run = run
+        self.checkpoints = checkpoints
+        self.predictor = predictor
+        self.display = display
+        self.progress = Progress(fingerprint=experiment.fingerprint)
+        self.plateau = make_plateau(self.config)
+        copied = experiment.devices.copied
+        self.programs = Programs(make_step(experiment), donate_argnums=(0,), out_shardings=(copied, copied))
+        self.key = experiment.devices.copy(jax.random.fold_in(jax.random.key(self.config.seed), 1))
+        self.word_drop_rates = experiment.devices.copy(experiment.word_drop_rates)
+        self.state = experiment.devices.copy(initial_state(experiment.params, experiment.optimizer, self.config))
+        self.best = experiment.params
+
+    def fit(self, resume: bool) -> Fitted:
+        """Train to the last epoch, or until early stopping.
+
+        Raises Stopped after SIGINT or SIGTERM, a checkpoint written; FloatingPointError when the loss is not finite.
+        """
+        if resume and self.checkpoints.latest() is not None:
+            self._restore()
+        self.run.cut_log(self.progress.log_lines)
+        self._started = time.monotonic() - self.progress.seconds
+        with StopSignals() as signals:
+            while self.progress.epoch < self.config.epochs and not self._has_converged():
+                self._train_epoch(signals)
+                self._evaluate()
+                self._save()
+                if signals.received is not None:
+                    raise Stopped(signals.received)
+        self.progress.seconds = time.monotonic() - self._started
+        return Fitted(self.best, self.progress, self.programs.seconds, len(self.programs))
+
+    def _train_epoch(self, signals: StopSignals) -> None:
+        experiment, progress = self.experiment, self.progress
+        plans = experiment.plan(progress.epoch)[progress.batch :]
+        lengths = experiment.splits["train"].lengths
+        losses: deque[tuple[jax.Array, int]] = deque()
+
+        def fetch(leave: int) -> None:
+            while len(losses) > leave:
+                loss, tokens = losses.popleft()
+                self._count_step(float(loss), tokens)
+
+        begun, compiled = time.perf_counter(), self.programs.seconds
+        for plan, batch in zip(plans, prepared_ahead(experiment.prepare, plans), strict=True):
+            self.state, loss = self.programs(
+                batch.shape, self.state, experiment.constants, batch, self.key, self.word_drop_rates
+            )
+            losses.append((loss, int(lengths[plan.sentences].sum())))
+            fetch(_IN_FLIGHT)
+            every = self.config.checkpoint_steps
+            if signals.received is not None or (every and (progress.batch + len(losses)) % every == 0):
+                fetch(0)
+                progress.training_seconds += time.perf_counter() - begun - (self.programs.seconds - compiled)
+                self._save()
+                if signals.received is not None:
+                    raise Stopped(signals.received)
+                begun, compiled = time.perf_counter(), self.programs.seconds
+        fetch(0)
+        progress.training_seconds += time.perf_counter() - begun - (self.programs.seconds - compiled)
+        progress.epoch += 1
+
+    def _count_step(self, loss: float, tokens: int) -> None:
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is {loss} in epoch {self.progress.epoch + 1}, batch {self.progress.batch + 1}; "
+                "try a lower training.learning_rate or training.clip_norm"
+            )
+        self.progress.batch += 1
+        self.progress.loss += loss
+        self.progress.tokens += tokens
+        self.display.step(loss, tokens)
+
+    def _evaluate(self) -> None:
+        """Score the epoch just finished, keep it if it is the best, and log it."""
+        progress, state = self.progress, self.state
+        entry: dict[str, Any] = {
+            "epoch": progress.epoch,
+            "step": int(state.step),
+            "loss": progress.loss / max(1, progress.batch),
+            "learning_rate": self._learning_rate(),
+        }
+        progress.batch, progress.loss = 0, 0.0
+        validation = self.experiment.splits.get("validation")
+        if validation is None:
+            self.best, progress.best_epoch = state.evaluated, progress.epoch
+        else:
+            predicted = self.predictor.predict(state.evaluated, self.experiment.constants, validation)
+            f1 = span_f1(validation[range(len(validation))].tags, predicted)
+            entry["validation_f1"] = f1
+            if f1 > progress.best_f1:
+                # A copy: the state's own arrays are given away at the next step.
+                self.best = jax.tree.map(jnp.copy, state.evaluated)
+                progress.best_f1, progress.best_epoch, progress.evaluations_since_best = f1, progress.epoch, 0
+            else:
+                progress.evaluations_since_best += 1
+            if self.plateau is not None:
+                _, plateau = self.plateau.update((), state.plateau, value=-f1)
+                self.state = state._replace(plateau=self.experiment.devices.copy(plateau))
+        progress.seconds = time.monotonic() - self._started
+        speed = progress.tokens / progress.training_seconds if progress.training_seconds else 0.0
+        entry |= {"seconds": round(progress.seconds, 3), "tokens_per_second": round(speed, 1)}
+        self.run.append_log(entry)
+        progress.log_lines += 1
+        self.display.evaluation(entry)
+
+    def _learning_rate(self) -> float:
+        rate = float(self.experiment.schedule(self.state.step))
+        return rate * float(self.state.plateau.scale) if self.state.plateau is not None else rate
+
+    def _has_converged(self) -> bool:
+        patience = self.config.early_stopping
+        return patience is not None and self.progress.evaluations_since_best >= patience
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.state, self.best, self.experiment.constants, self.progress)
+
+    def _save(self) -> None:
+        self.progress.seconds = time.monotonic() - self._started
+        self.checkpoints.save(self._checkpoint())
+
+    def _restore(self) -> None:
+        found = self.checkpoints.restore(self._checkpoint())
+        if found.progress.fingerprint != self.progress.fingerprint:
+            raise InputError("--resume: the training data or word vectors have changed since the run was started")
+        self.state, self.best, self.experiment.constants, self.progress = found
+        self.display.resumed(int(self.state.step), self.progress.epoch)
+
+
+def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Array]]:
+    """One update: `(state, constants, batch, key, word_drop_rates) -> (state, loss a token in nats)`."""
+    config, graph, optimizer = experiment.config.training, experiment.graph, experiment.optimizer
+
+    def step(
+        state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, word_drop_rates: Float[Array, " words"]
+    ) -> tuple[TrainState, Float[Array, ""]]:
+        step_key = jax.random.fold_in(key, state.step)
+
+        def loss(params: Any) -> Float[Array, ""]:
+            network = nnx.merge(graph, params, constants)
+            return network.loss(batch, word_drop_rates, step_key).sum() / batch.mask.sum()
+
+        value, gradients = jax.value_and_grad(loss)(state.params)
+        updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
+        if state.plateau is not None:
+            updates = jax.tree.map(lambda update: update * state.plateau.scale, updates)
+        params = optax.apply_updates(state.params, updates)
+        average = state.average
+        if config.ema_decay is not None:
+            # Short memory at first, so that the average does not drag the initial weights along.
+            decay = jnp.minimum(config.ema_decay, (1.0 + state.step) / (10.0 + state.step))
+            average = optax.incremental_update(params, average, 1.0 - decay)
+        return TrainState(params, optimizer_state, average, state.plateau, state.step + 1), value
+
+    return step

@@ -1,0 +1,44 @@
+"""Optimizer and learning rate schedule, from Optax."""
+
+import optax
+import optax.contrib
+
+from seqtag.config import TrainingConfig
+
+
+def learning_rate(config: TrainingConfig, steps_per_epoch: int) -> optax.Schedule:
+    """The rate at each step, warm-up included; `plateau` is constant here and scaled from outside."""
+    peak, warmup = config.learning_rate, config.warmup_steps
+    after_warmup = max(1, config.epochs * steps_per_epoch - warmup)
+    if config.schedule == "cosine":
+        schedule = optax.cosine_decay_schedule(peak, after_warmup)
+    elif config.schedule == "inverse_time":
+        # Rate / (1 + decay * epochs done), every step, as in Ma and Hovy (2016, section 3.2).
+        schedule = lambda step: peak / (1.0 + config.decay_rate * step / steps_per_epoch)  # noqa: E731
+    else:
+        schedule = optax.constant_schedule(peak)
+    if warmup == 0:
+        return schedule
+    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), schedule], [warmup])
+
+
+def make_plateau(config: TrainingConfig) -> optax.GradientTransformationExtraArgs | None:
+    """What scales the updates of the `plateau` schedule, fed the negated score of each evaluation; else None."""
+    if config.schedule != "plateau":
+        return None
+    return optax.contrib.reduce_on_plateau(
+        factor=config.plateau_factor, patience=config.plateau_patience, rtol=0.0, atol=1e-6
+    )
+
+
+def make_optimizer(config: TrainingConfig, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """Clipping, then the optimizer at the scheduled rate."""
+    if config.optimizer == "sgd":
+        optimizer = optax.sgd(schedule, momentum=config.momentum)
+    elif config.optimizer == "adamw":
+        optimizer = optax.adamw(schedule, weight_decay=config.weight_decay)
+    else:
+        optimizer = optax.adam(schedule)
+    if config.clip_norm is None:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)

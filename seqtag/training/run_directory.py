@@ -1,0 +1,95 @@
+"""The folder of a run: where things lie in it, and when it may be used."""
+
+import datetime
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqtag.config import Config
+from seqtag.errors import InputError
+
+
+class RunDirectory:
+    """Paths of a run's files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.model = path / "model"
+        self.checkpoints = path / "checkpoints"
+        self.log = path / "log.jsonl"
+        self.report = path / "report.json"
+        self.predictions = path / "predictions"
+        self.tensorboard = path / "tensorboard"
+
+    def start(self, config: Config) -> None:
+        """Begin a new run. Raises InputError where the folder already holds something."""
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"--output {self.path}: is a file, not a folder")
+        if self.config.exists():
+            raise InputError(f"--output {self.path}: already holds a run; name another folder, or --resume to continue it")
+        if self.path.exists() and any(self.path.iterdir()):
+            raise InputError(f"--output {self.path}: is not empty and holds no run; name another folder")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._write_config(config)
+
+    def check_holds_run(self) -> None:
+        """Raise InputError where there is no run to resume."""
+        if not self.config.exists():
+            raise InputError(f"--resume: {self.path} holds no run (no {self.config.name}); start it without --resume")
+
+    def resume(self, own: Config, asked: Config) -> None:
+        """Go on with the run, whose configuration is `own`, as `asked`: the same but for more epochs.
+
+        Raises InputError that names the first other setting that differs.
+        """
+        asked_sections = asked.to_dict()
+        for section, values in own.to_dict().items():
+            _compare(section, values, asked_sections[section])
+        if asked.training.epochs < own.training.epochs:
+            raise InputError(
+                f"--resume: training.epochs is {own.training.epochs} in {self.config} and cannot become fewer "
+                f"({asked.training.epochs})"
+            )
+        self._write_config(asked)
+
+    def _write_config(self, config: Config) -> None:
+        staging = self.config.with_suffix(".tmp")
+        text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
+        staging.write_text(text, encoding="utf-8")
+        os.replace(staging, self.config)
+
+    def append_log(self, entry: dict[str, Any]) -> None:
+        """Add a line to `log.jsonl`."""
+        with open(self.log, "a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def cut_log(self, lines: int) -> None:
+        """Drop what was logged after the checkpoint that a run goes on from."""
+        if self.log.exists():
+            kept = self.log.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]
+            self.log.write_text("".join(kept), encoding="utf-8")
+
+
+def default_output(config_file: str | None) -> Path:
+    """`runs/<name of the config, or sample>-<date-time>`."""
+    name = Path(config_file).stem if config_file else "sample"
+    return Path("runs") / f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _compare(section: str, own: Any, asked: Any) -> None:
+    if not isinstance(own, dict):
+        own, asked, prefix = {section: own}, {section: asked}, ""
+    else:
+        prefix = f"{section}."
+    for key, value in own.items():
+        if value != asked[key] and prefix + key != "training.epochs":
+            raise InputError(
+                f"--resume: {prefix}{key} is {value!r} in the run and {asked[key]!r} now; "
+                "only training.epochs may change, and only grow"
+            )
+
+

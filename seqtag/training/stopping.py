@@ -1,0 +1,39 @@
+"""SIGINT and SIGTERM asked to wait until a checkpoint is written."""
+
+import signal
+from types import FrameType, TracebackType
+
+
+class Stopped(BaseException):
+    """The run was told to stop and has written its checkpoint. Not an Exception: nothing should swallow it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
+
+    @property
+    def exit_code(self) -> int:
+        """128 plus the number of the signal, as a shell reports it."""
+        return 128 + self.signal_number
+
+
+class StopSignals:
+    """Within this context the two signals are noted instead of acted on; a second one acts at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    def __enter__(self) -> "StopSignals":
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            raise Stopped(number)
+        self.received = number

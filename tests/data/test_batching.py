@@ -1,0 +1,110 @@
+"""Batches hold every token of every sentence once, in few shapes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqtag.config import ModelConfig
+from seqtag.data.batching import Buckets, choose_buckets, in_order, make_batch, plan_batches, sentences_of
+from seqtag.data.encoding import TokenTable
+from seqtag.vocabulary import build_vocabulary
+
+LENGTHS = st.lists(st.integers(1, 150), min_size=1, max_size=60).map(np.array)
+
+
+@given(LENGTHS, st.booleans(), st.integers(1, 8), st.integers(0, 3))
+def test_every_sentence_is_in_one_batch_and_fits(
+    lengths: np.ndarray, packed: bool, max_buckets: int, seed: int
+) -> None:
+    buckets = choose_buckets(lengths, max_buckets, 256, packed)
+    assert len(buckets.lengths) <= max_buckets
+    plans = plan_batches(lengths, buckets, np.random.default_rng(seed))
+    assert sorted(sentence for plan in plans for sentence in plan.sentences) == list(range(len(lengths)))
+    for plan in plans:
+        assert plan.length in buckets.lengths
+        assert len(plan.rows) <= buckets.rows(plan.length)
+        for row in plan.rows:
+            assert lengths[row].sum() <= plan.length
+            assert packed or len(row) == 1
+
+
+def test_sentences_longer_than_training_had_get_buckets_of_their_own() -> None:
+    buckets = Buckets((32, 64), 512, packed=True)
+    plans = plan_batches(np.array([3, 300]), buckets)
+    assert {plan.length for plan in plans} == {512} or {plan.length for plan in plans} == {512, 32}
+    assert sorted(sentence for plan in plans for sentence in plan.sentences) == [0, 1]
+
+
+def test_packing_leaves_few_empty_slots() -> None:
+    lengths = np.random.default_rng(0).gamma(2.0, 8.0, 5000).astype(int) + 1
+    waste = {}
+    for packed in (True, False):
+        buckets = choose_buckets(lengths, 6, 512, packed)
+        plans = plan_batches(lengths, buckets, np.random.default_rng(0))
+        waste[packed] = sum(buckets.rows(plan.length) * plan.length for plan in plans) / lengths.sum() - 1
+    assert waste[True] < 0.03 < waste[False]
+
+
+def test_the_order_of_an_epoch_is_that_of_its_seed() -> None:
+    lengths = np.random.default_rng(0).integers(1, 40, 200)
+    buckets = choose_buckets(lengths, 4, 128, True)
+
+    def plan(seed: int) -> list[list[int]]:
+        return [plan.sentences for plan in plan_batches(lengths, buckets, np.random.default_rng([1, seed]))]
+
+    assert plan(0) == plan(0)
+    assert plan(0) != plan(1)
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "bb", "Ccc", "d9"]), min_size=1, max_size=9), min_size=1, max_size=20))
+def test_what_is_computed_per_token_returns_to_its_sentence(sentences: list[list[str]]) -> None:
+    table = make_table()
+    lengths = np.array([len(tokens) for tokens in sentences])
+    buckets = choose_buckets(lengths, 2, 24, True)
+    plans = plan_batches(lengths, buckets, np.random.default_rng(1))
+    batches = [
+        make_batch(
+            list(sentences_of(plan, [sentences[position] for position in plan.sentences])),
+            [lengths[position] * [position] for position in plan.sentences],
+            table,
+            (buckets.rows(plan.length), plan.length),
+        )
+        for plan in plans
+    ]
+    words = in_order(plans, [batch.word_ids for batch in batches], lengths)
+    owners = in_order(plans, [batch.tags for batch in batches], lengths)
+    known = {"a": 2, "bb": 3, "Ccc": 1, "d9": 1}
+    for position, tokens in enumerate(sentences):
+        assert words[position].tolist() == [known[token] for token in tokens]
+    assert all(len(owner) == length for owner, length in zip(owners, lengths, strict=True))
+    assert sum(int(batch.mask.sum()) for batch in batches) == lengths.sum()
+
+
+def make_table(max_distinct: int = 100) -> TokenTable:
+    from collections import Counter
+
+    vocabulary, _ = build_vocabulary(Counter({"a": 3, "bb": 2}), ["X"], ModelConfig())
+    return TokenTable(vocabulary, max_word_length=6, max_distinct=max_distinct)
+
+
+def test_a_row_tells_its_sentences_apart() -> None:
+    batch = make_batch([[["a", "bb"], ["a"]], [["zzz"]]], [[1, 2], [3], [4]], make_table(), (3, 4))
+    assert batch.sentence_ids.tolist() == [[1, 1, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert batch.tags.tolist() == [[1, 2, 3, 0], [4, 0, 0, 0], [0, 0, 0, 0]]
+    assert batch.word_ids.tolist() == [[2, 3, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_long_words_show_both_ends_to_the_character_encoder() -> None:
+    table = make_table()
+    rows = np.array(table.rows(["aaabbbbb", "aaabbb", "aaaXbbb"]))
+    chars = table.features(rows)[-1]
+    assert chars.tolist()[0] == chars.tolist()[1] == chars.tolist()[2]
+
+
+@pytest.mark.parametrize("max_distinct", [1, 2, 100])
+def test_a_full_table_starts_anew_with_the_same_ids(max_distinct: int) -> None:
+    table = make_table(max_distinct)
+    for tokens in (["a", "bb"], ["x1", "bb", "a"], ["a"]):
+        features = table.features(np.array(table.rows(tokens)))
+        assert features[0].tolist() == [{"a": 2, "bb": 3}.get(token, 1) for token in tokens]
