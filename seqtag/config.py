@@ -16,8 +16,8 @@ class DataConfig:
     """Where the sentences come from and how they are read."""
 
     format: Literal["sample", "hub", "conll", "jsonl"] = "sample"
-    """sample: the corpus inside the package; hub: a Hub id or a local folder in the Hub's layout; conll: files of columns;
-    jsonl: a JSON object a line."""
+    """sample: the corpus inside the package; hub: a Hub id or a local folder in the Hub's layout; conll: files of
+    columns; jsonl: a JSON object a line."""
     path: str | None = None
     """Hub id or local folder for hub; the folder of the files for conll and jsonl."""
     revision: str | None = None
@@ -26,15 +26,15 @@ class DataConfig:
     """Configuration of a Hub data set that has several."""
     train: str = "train"
     """Split (hub, sample) or file name in the folder (conll, jsonl; with or without its extension)."""
-    validation: str | float | None = "validation"
+    validation: float | str | None = "validation"
     """As `train`; a number between 0 and 1 holds that share of the training part out instead."""
     test: str | None = "test"
     """As `train`; null means there is none."""
     split_seed: int = 0
     """Fixes which sentences a held-out share takes."""
-    token_column: str | None = None
+    token_column: str | int | None = None
     """Column of the tokens: a name (hub, jsonl) or a number counted from 0 (conll; default 0). Null: guessed."""
-    tag_column: str | None = None
+    tag_column: str | int | None = None
     """Column of the tags: a name, or for conll a number, negative from the end (default -1). Null: guessed."""
     text_column: str | None = None
     """Column of raw text (hub, jsonl). Null: guessed."""
@@ -60,7 +60,7 @@ class ModelConfig:
     """Recurrent cell."""
     head: Literal["crf", "softmax"] = "crf"
     """crf: linear-chain conditional random field; softmax: each tag on its own. Both decode under the tag scheme."""
-    hidden_size: int = 256
+    hidden_size: int = 200
     """Units of a recurrent layer, per direction."""
     num_layers: int = 1
     """Recurrent layers."""
@@ -92,9 +92,9 @@ class ModelConfig:
     """Longer words are seen by the character encoder as their first and last halves of this length."""
     shape_dim: int = 10
     """Size of word-shape embeddings (Xx, XX-00); 0 leaves them out."""
-    affix_dim: int = 20
+    affix_dim: int = 30
     """Size of each prefix and suffix embedding; 0 leaves them out."""
-    affix_lengths: list[int] = field(default_factory=lambda: [2, 3])
+    affix_lengths: list[int] = field(default_factory=lambda: [1, 2, 3, 4])
     """Lengths of prefixes and suffixes, in characters."""
     dropout: float = 0.5
     """Dropout on the encoder's input and output."""

@@ -97,7 +97,9 @@ def repair(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], int]:
     """The well-formed sequence of `scheme` that `conlleval` would read in `tags`, and how many tags differ from it."""
     well_formed = convert(tags, scheme)
     changed = sum(
-        split_tag(before) != split_tag(after) for before, after in zip(tags, well_formed, strict=True) if before != after
+        split_tag(before) != split_tag(after)
+        for before, after in zip(tags, well_formed, strict=True)
+        if before != after
     )
     return well_formed, changed
 

@@ -10,4 +10,3 @@ from jaxtyping import install_import_hook
 
 # Shapes in signatures are checked in every test: the hook must stand before seqtag is imported.
 install_import_hook("seqtag", "beartype.beartype")
-

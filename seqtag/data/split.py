@@ -64,7 +64,5 @@ class TagIds:
 
 def _list_lengths(dataset: Dataset) -> Int[np.ndarray, " sentences"]:
     column = dataset.with_format("arrow").select_columns([TOKENS])
-    chunks = [
-        pyarrow.compute.list_value_length(table[TOKENS]).to_numpy() for table in column.iter(batch_size=100_000)
-    ]
+    chunks = [pyarrow.compute.list_value_length(table[TOKENS]).to_numpy() for table in column.iter(batch_size=100_000)]
     return np.concatenate(chunks).astype(np.int64) if chunks else np.zeros(0, np.int64)

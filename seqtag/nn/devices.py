@@ -3,7 +3,7 @@
 from typing import Any
 
 import jax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seqtag.batch import Batch
 
@@ -14,7 +14,7 @@ class Devices:
     """All devices of the process as a mesh of one axis, `data`. One device is the case of one."""
 
     def __init__(self) -> None:
-        self.mesh: Mesh = jax.make_mesh((jax.device_count(),), (DATA_AXIS,))
+        self.mesh: Mesh = jax.make_mesh((jax.device_count(),), (DATA_AXIS,), axis_types=(AxisType.Auto,))
         self.copied = NamedSharding(self.mesh, PartitionSpec())
         self.spread = NamedSharding(self.mesh, PartitionSpec(DATA_AXIS))
 

@@ -21,7 +21,9 @@ class Embedding(nnx.Module):
 
     def __init__(self, num_embeddings: int, features: int, rngs: nnx.Rngs) -> None:
         bound = np.sqrt(3.0 / features)
-        self.table = nnx.Param(jax.random.uniform(rngs.params(), (num_embeddings, features), minval=-bound, maxval=bound))
+        self.table = nnx.Param(
+            jax.random.uniform(rngs.params(), (num_embeddings, features), minval=-bound, maxval=bound)
+        )
 
     def __call__(self, ids: Int[Array, "*shape"]) -> Float[Array, "*shape features"]:
         """Rows of the table."""
@@ -31,7 +33,7 @@ class Embedding(nnx.Module):
 class PretrainedEmbedding(nnx.Module):
     """Vectors from a file. Padding and unknown words have the zero vector to begin with."""
 
-    def __init__(self, vectors: Float[np.ndarray, "words features"], tune: bool) -> None:
+    def __init__(self, vectors: Float[Array | np.ndarray, "words features"], tune: bool) -> None:
         table = jnp.concatenate([jnp.zeros((2, vectors.shape[1]), jnp.float32), jnp.asarray(vectors, jnp.float32)])
         self.table = nnx.Param(table) if tune else Constant(table)
 
@@ -85,7 +87,7 @@ class TokenEmbeddings(nnx.Module):
         self,
         config: ModelConfig,
         vocabulary: Vocabulary,
-        vectors: Float[np.ndarray, "words features"] | None,
+        vectors: Float[Array | np.ndarray, "words features"] | None,
         precision: str,
         rngs: nnx.Rngs,
     ) -> None:
@@ -102,9 +104,7 @@ class TokenEmbeddings(nnx.Module):
             self.affixes = nnx.List(Embedding(size, config.affix_dim, rngs) for size in sizes.affixes)
             self.out_features += config.affix_dim * len(sizes.affixes)
         if config.char_encoder == "cnn":
-            self.chars = CharacterCNN(
-                sizes.chars, config.char_dim, config.char_features, config.char_kernel_size, rngs
-            )
+            self.chars = CharacterCNN(sizes.chars, config.char_dim, config.char_features, config.char_kernel_size, rngs)
         elif config.char_encoder == "lstm":
             self.chars = CharacterLSTM(sizes.chars, config.char_dim, config.char_features, precision, rngs)
         if config.char_encoder != "none":

@@ -34,9 +34,7 @@ class TagHead(nnx.Module):
     def potentials(self) -> crf.Potentials:
         """Learned transitions (CRF) or none (softmax), `-inf` where the scheme forbids."""
         allowed = allowed_transitions(self.tags, self.scheme)
-        learned = (
-            (self.start[...], self.transitions[...], self.end[...]) if self.kind == "crf" else (0.0, 0.0, 0.0)
-        )
+        learned = (self.start[...], self.transitions[...], self.end[...]) if self.kind == "crf" else (0.0, 0.0, 0.0)
         return crf.Potentials(*(jnp.where(may, own, -jnp.inf) for may, own in zip(allowed, learned, strict=True)))
 
     def loss(

@@ -41,7 +41,7 @@ class TaggingModel(nnx.Module):
         self,
         config: ModelConfig,
         vocabulary: Vocabulary,
-        vectors: Float[np.ndarray, "words features"] | None,
+        vectors: Float[Array | np.ndarray, "words features"] | None,
         rngs: nnx.Rngs,
         precision: str = "float32",
     ) -> None:
@@ -60,9 +60,7 @@ class TaggingModel(nnx.Module):
             precision=precision,
             rngs=rngs,
         )
-        self.head = TagHead(
-            config.head, self.encoder.out_features, vocabulary.tags, config.tag_scheme, rngs
-        )
+        self.head = TagHead(config.head, self.encoder.out_features, vocabulary.tags, config.tag_scheme, rngs)
 
     def emissions(
         self,
@@ -71,9 +69,7 @@ class TaggingModel(nnx.Module):
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "batch time tags"]:
         """Scores of each tag at each token, in nats; `key` None means no dropout."""
-        word_key, token_key, input_key, layer_key, output_key = (
-            (None,) * 5 if key is None else jax.random.split(key, 5)
-        )
+        word_key, token_key, input_key, layer_key, output_key = (None,) * 5 if key is None else jax.random.split(key, 5)
         starts, ends = boundaries(batch.sentence_ids)
         embedded = self.embeddings(batch, word_drop_rates, word_key)
         embedded = token_dropout(embedded, self.embedding_dropout, token_key)

@@ -26,7 +26,7 @@ def model_card(model: TrainedModel, report: dict[str, Any]) -> str:
         "",
         "## Scores",
         "",
-        "Span-level precision, recall and F1, strict (seqeval, `mode=\"strict\"`, IOB2).",
+        'Span-level precision, recall and F1, strict (seqeval, `mode="strict"`, IOB2).',
         "",
         "| part | F1 | 95 % interval | precision | recall | sentences |",
         "|---|---|---|---|---|---|",

@@ -21,6 +21,8 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -82,6 +84,21 @@ def save_model(model: TrainedModel, path: Path, card: str) -> None:
         os.replace(staging, path)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def find_model(name: str) -> Path:
+    """The model directory that a model folder, a run folder or a Hub id means. Raises InputError."""
+    path = Path(name)
+    for candidate in (path, path / "model"):
+        if (candidate / CONFIG).is_file():
+            return candidate
+    if path.exists():
+        raise InputError(f"{path}: holds no seqtag model (no {CONFIG}, and no model folder with one)")
+    try:
+        found = snapshot_download(name, allow_patterns=[CONFIG, VOCABULARY, WEIGHTS, CARD])
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(f"{name}: no such folder, and the Hub gave no model of that id") from error
+    return Path(found)
 
 
 def load_model(path: Path) -> TrainedModel:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Float32
+from jaxtyping import Float32, PRNGKeyArray
 
 from seqtag.batch import FIRST, Batch
 from seqtag.config import Config
@@ -102,9 +102,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     training = config.training
     buckets = choose_buckets(train.lengths, training.max_buckets, training.batch_tokens, training.pack_sentences)
     vectors = pretrained.vectors if pretrained else None
-    rngs = nnx.Rngs(jax.random.fold_in(jax.random.key(training.seed), 0))
-    network = TaggingModel(model, vocabulary, vectors, rngs, training.precision)
-    graph, params, constants = nnx.split(network, nnx.Param, ...)
+    graph, params, constants = _initialize(config, vocabulary, vectors)
     schedule = learning_rate(training, len(_plan(train, buckets, training.seed, epoch=0)))
     devices = Devices()
     return Experiment(
@@ -124,6 +122,22 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         optimizer=make_optimizer(training, schedule),
         fingerprint=_fingerprint(vocabulary, train),
     )
+
+
+def _initialize(
+    config: Config, vocabulary: Vocabulary, vectors: Float32[np.ndarray, "words features"] | None
+) -> tuple[Any, Any, Any]:
+    """Structure, parameters and constants of a new network, in one compiled program rather than one an array."""
+    graph = None
+
+    def build(key: PRNGKeyArray, vectors: Any) -> tuple[Any, Any]:
+        nonlocal graph
+        network = TaggingModel(config.model, vocabulary, vectors, nnx.Rngs(key), config.training.precision)
+        graph, params, constants = nnx.split(network, nnx.Param, ...)
+        return params, constants
+
+    params, constants = jax.jit(build)(jax.random.fold_in(jax.random.key(config.training.seed), 0), vectors)
+    return graph, params, constants
 
 
 def _plan(train: Split, buckets: Buckets, seed: int, epoch: int) -> list[Plan]:

@@ -53,13 +53,19 @@ class Fitted(NamedTuple):
     progress: Progress
     compile_seconds: float
     compiled_shapes: int
+    parameters: int
 
 
 class Loop:
     """One run."""
 
     def __init__(
-        self, experiment: Experiment, run: RunDirectory, checkpoints: Checkpoints, predictor: Predictor, display: Watcher
+        self,
+        experiment: Experiment,
+        run: RunDirectory,
+        checkpoints: Checkpoints,
+        predictor: Predictor,
+        display: Watcher,
     ) -> None:
         self.experiment = experiment
         self.config = experiment.config.training
@@ -93,7 +99,13 @@ class Loop:
                 if signals.received is not None:
                     raise Stopped(signals.received)
         self.progress.seconds = time.monotonic() - self._started
-        return Fitted(self.best, self.progress, self.programs.seconds, len(self.programs))
+        return Fitted(
+            params=self.best,
+            progress=self.progress,
+            compile_seconds=self.programs.seconds,
+            compiled_shapes=len(self.programs),
+            parameters=sum(array.size for array in jax.tree.leaves(self.best)),
+        )
 
     def _train_epoch(self, signals: StopSignals) -> None:
         experiment, progress = self.experiment, self.progress

@@ -25,36 +25,41 @@ class RunDirectory:
         self.predictions = path / "predictions"
         self.tensorboard = path / "tensorboard"
 
-    def start(self, config: Config) -> None:
-        """Begin a new run. Raises InputError where the folder already holds something."""
+    def check_free(self) -> None:
+        """Raise InputError where the folder already holds something."""
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"--output {self.path}: is a file, not a folder")
         if self.config.exists():
-            raise InputError(f"--output {self.path}: already holds a run; name another folder, or --resume to continue it")
+            raise InputError(
+                f"--output {self.path}: already holds a run; name another folder, or --resume to continue it"
+            )
         if self.path.exists() and any(self.path.iterdir()):
             raise InputError(f"--output {self.path}: is not empty and holds no run; name another folder")
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._write_config(config)
 
     def check_holds_run(self) -> None:
         """Raise InputError where there is no run to resume."""
         if not self.config.exists():
             raise InputError(f"--resume: {self.path} holds no run (no {self.config.name}); start it without --resume")
 
-    def resume(self, own: Config, asked: Config) -> None:
-        """Go on with the run, whose configuration is `own`, as `asked`: the same but for more epochs.
-
-        Raises InputError that names the first other setting that differs.
-        """
-        asked_sections = asked.to_dict()
-        for section, values in own.to_dict().items():
-            _compare(section, values, asked_sections[section])
+    def check_same(self, own: Config, asked: Config) -> None:
+        """Raise InputError that names the first setting in which `asked` differs from the run's own, more epochs aside."""
+        own_values, asked_values = _flat(own), _flat(asked)
+        for name, value in own_values.items():
+            if value != asked_values[name] and name != "training.epochs":
+                raise InputError(
+                    f"--resume: {name} is {value!r} in {self.config} and {asked_values[name]!r} now; "
+                    "only training.epochs may change, and only grow"
+                )
         if asked.training.epochs < own.training.epochs:
             raise InputError(
                 f"--resume: training.epochs is {own.training.epochs} in {self.config} and cannot become fewer "
                 f"({asked.training.epochs})"
             )
-        self._write_config(asked)
+
+    def begin(self, config: Config) -> None:
+        """Make the folder, or go on in it, and write down the configuration."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._write_config(config)
 
     def _write_config(self, config: Config) -> None:
         staging = self.config.with_suffix(".tmp")
@@ -74,22 +79,14 @@ class RunDirectory:
             self.log.write_text("".join(kept), encoding="utf-8")
 
 
-def default_output(config_file: str | None) -> Path:
+def default_output(config_file: str | Path | None) -> Path:
     """`runs/<name of the config, or sample>-<date-time>`."""
     name = Path(config_file).stem if config_file else "sample"
     return Path("runs") / f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
 
 
-def _compare(section: str, own: Any, asked: Any) -> None:
-    if not isinstance(own, dict):
-        own, asked, prefix = {section: own}, {section: asked}, ""
-    else:
-        prefix = f"{section}."
-    for key, value in own.items():
-        if value != asked[key] and prefix + key != "training.epochs":
-            raise InputError(
-                f"--resume: {prefix}{key} is {value!r} in the run and {asked[key]!r} now; "
-                "only training.epochs may change, and only grow"
-            )
-
-
+def _flat(config: Config) -> dict[str, Any]:
+    values = config.to_dict()
+    return {"task": values["task"]} | {
+        f"{section}.{key}": value for section in ("data", "model", "training") for key, value in values[section].items()
+    }

@@ -1,0 +1,45 @@
+"""Text files of a corpus: found by name, read line by line, never decoded by guesswork."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from seqtag.errors import InputError
+
+
+def find_file(folder: str, name: str, extensions: tuple[str, ...], setting: str) -> Path:
+    """The file `name` in `folder`, its extension left out or not. Raises InputError."""
+    root = Path(folder)
+    if root.is_file():
+        raise InputError(f"data.path {root}: is a file; name its folder, and the file as {setting}")
+    if not root.is_dir():
+        raise InputError(f"data.path {root}: there is no such folder")
+    exact = root / name
+    if exact.is_file():
+        return exact
+    found = [path for extension in extensions if (path := root / f"{name}{extension}").is_file()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(
+            f"{setting} {name}: {', '.join(path.name for path in found)} all fit in {root}; name one in full"
+        )
+    present = ", ".join(sorted(path.name for path in root.iterdir() if path.is_file())[:8]) or "no files"
+    raise InputError(f"{exact}: there is no such file ({setting}); the folder holds {present}")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers from 1, ends of line and a byte order mark removed.
+
+    Only LF, with or without CR, ends a line: tokens may hold the rarer separators. Raises InputError that names file
+    and line where the bytes are not UTF-8.
+    """
+    try:
+        with open(path, "rb") as file:
+            for number, raw in enumerate(file, 1):
+                try:
+                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    raise InputError(f"{path}:{number}: not UTF-8 text; convert the file to UTF-8 first") from error
+                yield number, line.rstrip("\r\n")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error

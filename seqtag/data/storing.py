@@ -1,0 +1,89 @@
+"""Sentences of any reader to a memory-mapped data set."""
+
+import atexit
+import functools
+import shutil
+import tempfile
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets.arrow_writer import ArrowWriter
+
+from seqtag.data.example import Example
+from seqtag.data.schema import DOCUMENT_ID, ENDS, LABEL, STARTS, TAGS, TEXT, TOKENS
+
+_STRING = datasets.Value("string")
+_OFFSETS = datasets.List(datasets.Value("int32"))
+_FEATURES = {
+    TOKENS: datasets.List(_STRING),
+    TAGS: datasets.List(_STRING),
+    DOCUMENT_ID: _STRING,
+    TEXT: _STRING,
+    STARTS: _OFFSETS,
+    ENDS: _OFFSETS,
+    LABEL: _STRING,
+}
+_OPTIONAL = (TEXT, STARTS, ENDS, LABEL)
+
+
+@functools.cache
+def _folder() -> Path:
+    """A temporary folder that goes when the process ends, so that nothing stale is ever read back."""
+    path = Path(tempfile.mkdtemp(prefix="seqtag-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+def row_of(example: Example) -> dict[str, Any]:
+    """The columns of the schema, then the source's other ones."""
+    row = {
+        TOKENS: example.tokens,
+        TAGS: example.tags,
+        DOCUMENT_ID: example.document_id,
+        TEXT: example.text,
+        STARTS: example.starts,
+        ENDS: example.ends,
+        LABEL: example.label,
+    }
+    return row | {name if name not in row else f"source_{name}": value for name, value in example.extra.items()}
+
+
+def store(rows: Iterable[dict[str, Any]]) -> datasets.Dataset:
+    """Write rows to Arrow as they come and map the file: a corpus need not fit into memory.
+
+    The first row tells which extra columns there are. Columns of the schema that stay empty are left out, `document_id`
+    excepted.
+    """
+    remaining = iter(rows)
+    first = next(remaining, None)
+    if first is None:
+        return datasets.Dataset.from_dict({TOKENS: [], TAGS: [], DOCUMENT_ID: []})
+    path = _folder() / f"{len(list(_folder().iterdir()))}.arrow"
+    filled = set()
+    with ArrowWriter(path=str(path), features=_features(first)) as writer:
+        for row in chain([first], remaining):
+            writer.write(row)
+            filled.update(name for name in _OPTIONAL if row[name] is not None)
+        writer.finalize()
+    dataset = datasets.Dataset.from_file(str(path))
+    return dataset.remove_columns([name for name in _OPTIONAL if name not in filled])
+
+
+def _features(row: dict[str, Any]) -> datasets.Features:
+    """Types of the schema, and for extra columns what the first row shows."""
+
+    def guess(value: Any) -> Any:
+        if isinstance(value, bool):
+            return datasets.Value("bool")
+        if isinstance(value, int):
+            return datasets.Value("int64")
+        if isinstance(value, float):
+            return datasets.Value("float64")
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            return datasets.List(_STRING)
+        return _STRING
+
+    return datasets.Features({name: _FEATURES.get(name) or guess(value) for name, value in row.items()})

@@ -1,0 +1,82 @@
+"""`python -m seqtag.evaluate`: the scores of a saved model on any data."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqtag.command_line import load_config, make_parser, parse_config, run
+from seqtag.config import Config, DataConfig
+from seqtag.errors import InputError
+
+if TYPE_CHECKING:
+    from seqtag.tagging.model_directory import TrainedModel
+
+_DESCRIPTION = "Score a saved model. Data settings default to those of its training; every --data.KEY overrides one."
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = make_parser("seqtag evaluate", _DESCRIPTION, sections=("data",))
+    parser.add_argument("--model", metavar="DIR|ID", help="model folder, run folder or Hub id")
+    parser.add_argument(
+        "--split", choices=["train", "validation", "test"], help="one part (default: every configured one except train)"
+    )
+    parser.add_argument("--report", metavar="FILE", help="write the scores to a .json or .txt file")
+    _, flags, _ = parse_config(parser, argv)
+    if flags.model is None:
+        raise InputError("--model: name a model folder, a run folder or a Hub id")
+    report_file = Path(flags.report) if flags.report else None
+    if report_file and report_file.suffix not in (".json", ".txt"):
+        raise InputError(f"--report {report_file}: name a .json or a .txt file")
+
+    # Here and not above: they take seconds, and what is wrong with the flags is said at once.
+    from seqtag.evaluation.reports import format_report, write_report
+    from seqtag.process import keep_compiled_programs, tune_allocator
+    from seqtag.tagging.model_directory import find_model, load_model
+
+    tune_allocator()
+    keep_compiled_programs()
+    directory = find_model(flags.model)
+    model = load_model(directory)
+    config, _, _ = parse_config(parser, argv, base=Config(data=_data_of_training(directory, model)))
+    report = _evaluate(model, config.data, flags.split)
+    print(format_report(report))
+    if report_file:
+        write_report(report, report_file)
+    return 0
+
+
+def _data_of_training(directory: Path, model: "TrainedModel") -> DataConfig:
+    """The data settings of the run that the model lies in; for a model that was moved, what its config.json tells."""
+    run_config = directory.parent / "config.yaml"
+    if run_config.is_file():
+        return load_config(run_config).data
+    return DataConfig(**model.data) if model.data["path"] or model.data["format"] == "sample" else DataConfig()
+
+
+def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dict[str, Any]:
+    from seqtag.data.encoding import TokenTable
+    from seqtag.data.reading import read_corpus
+    from seqtag.data.split import Split
+    from seqtag.evaluation.prediction import Predictor
+    from seqtag.evaluation.scores import score_tags
+    from seqtag.nn.devices import Devices
+
+    roles = [split] if split else ["validation", "test"]
+    corpus = read_corpus(data, require_train=False, only=roles)
+    devices = Devices()
+    table = TokenTable(model.vocabulary, model.config.max_word_length)
+    predictor = Predictor(model.graph, table, model.buckets, devices)
+    params, constants = devices.copy(model.params), devices.copy(model.constants)
+    splits = {}
+    for role in roles:
+        if role not in corpus.splits:
+            continue
+        part = Split(corpus.splits[role])
+        gold = part[range(len(part))].tags
+        predicted = predictor.predict(params, constants, part)
+        splits[role] = score_tags(gold, predicted, model.vocabulary.labels, repaired=corpus.findings[role].repaired)
+    return {"task": model.task, "splits": splits}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,141 @@
+"""Span scores: strict figures and the lenient ones of conlleval by seqeval, and their bootstrap interval.
+
+Tags come in IOB2. *Strict* is seqeval with `mode="strict"` and `scheme=IOB2`: a span counts only where its tags are
+well-formed. *Conlleval* is seqeval's default, which reads ill-formed tags as the CoNLL-2000 scorer does.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from seqtag.schemes import Span, tags_to_spans
+
+Tags = Sequence[Sequence[str]]
+
+_ALL = "micro avg"
+"""seqeval's name for all labels together."""
+_CHUNK = 64
+"""Bootstrap resamples drawn at a time, so that memory stays bounded."""
+
+
+class SpanCounts(NamedTuple):
+    """Spans of each sentence: in both, predicted, gold."""
+
+    correct: Int[np.ndarray, " sentences"]
+    predicted: Int[np.ndarray, " sentences"]
+    gold: Int[np.ndarray, " sentences"]
+
+
+def count_spans(gold: Tags, predicted: Tags) -> SpanCounts:
+    """Counts a sentence, for well-formed tags. Raises ValueError where the lengths differ."""
+    counts = np.zeros((3, len(gold)), np.int64)
+    for index, (gold_tags, predicted_tags) in enumerate(zip(gold, predicted, strict=True)):
+        if len(gold_tags) != len(predicted_tags):
+            raise ValueError(f"sentence {index}: {len(gold_tags)} gold tags and {len(predicted_tags)} predicted ones")
+        gold_spans, predicted_spans = set(tags_to_spans(gold_tags)), set(tags_to_spans(predicted_tags))
+        counts[:, index] = len(gold_spans & predicted_spans), len(predicted_spans), len(gold_spans)
+    return SpanCounts(*counts)
+
+
+def span_f1(gold: Tags, predicted: Tags) -> float:
+    """Strict F1 of well-formed tags, without seqeval: for every epoch. 0 where there are no spans."""
+    counts = count_spans(gold, predicted)
+    return float(_f1(counts.correct.sum(), counts.predicted.sum(), counts.gold.sum()))
+
+
+def _f1(correct: Any, predicted: Any, gold: Any) -> Any:
+    return 2.0 * correct / np.maximum(predicted + gold, 1)
+
+
+def f1_interval(counts: SpanCounts, samples: int, seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile interval of F1 over sentences drawn with replacement (Efron and Tibshirani 1993, chapter 13)."""
+    sentences = len(counts.gold)
+    if sentences == 0:
+        return 0.0, 0.0
+    rng = np.random.default_rng(seed)
+    table = np.stack(counts, axis=1).astype(np.float64)
+    scores: list[Float[np.ndarray, " chunk"]] = []
+    for start in range(0, samples, _CHUNK):
+        # How often each sentence is drawn, then one product for all sums of the chunk.
+        draws = rng.integers(0, sentences, (min(_CHUNK, samples - start), sentences))
+        times = np.stack([np.bincount(draw, minlength=sentences) for draw in draws])
+        scores.append(_f1(*(times @ table).T))
+    low, high = np.percentile(np.concatenate(scores), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def score_tags(
+    gold: Tags,
+    predicted: Tags,
+    known_labels: Collection[str],
+    repaired: int = 0,
+    bootstrap_samples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """One split of `report.json`.
+
+    Args:
+        gold: IOB2 tags of each sentence.
+        predicted: the same, of the model.
+        known_labels: labels that the model can predict; gold spans of others are counted, and are misses.
+        repaired: gold tags that reading changed.
+        bootstrap_samples: resamples behind `f1_ci95`.
+        seed: of the resampling.
+    """
+    counts = count_spans(gold, predicted)
+    gold_list, predicted_list = [list(tags) for tags in gold], [list(tags) for tags in predicted]
+    strict = _seqeval(gold_list, predicted_list, strict=True)
+    lenient = _seqeval(gold_list, predicted_list, strict=False)
+    spans: list[Span] = [span for tags in gold for span in tags_to_spans(tags)]
+    labels = Counter(span.label for span in spans)
+    tokens = sum(map(len, gold))
+    equal = sum(
+        own == other
+        for gold_tags, predicted_tags in zip(gold, predicted, strict=True)
+        for own, other in zip(gold_tags, predicted_tags, strict=True)
+    )
+    micro = strict.pop(_ALL)
+    return {
+        "f1": micro["f1"],
+        "precision": micro["precision"],
+        "recall": micro["recall"],
+        "accuracy": equal / tokens if tokens else 0.0,
+        "scoring": "strict",
+        "conlleval": {name: lenient[_ALL][name] for name in ("f1", "precision", "recall")},
+        "per_label": strict,
+        "f1_ci95": list(f1_interval(counts, bootstrap_samples, seed)),
+        "sentences": len(gold),
+        "tokens": tokens,
+        "entities": len(spans),
+        "repaired": repaired,
+        "unseen_labels": sum(count for label, count in labels.items() if label not in set(known_labels)),
+    }
+
+
+def _seqeval(gold: list[list[str]], predicted: list[list[str]], strict: bool) -> dict[str, dict[str, float]]:
+    """F1, precision, recall and support by label and for all of them (`_ALL`)."""
+    if not any(tag != "O" for tags in (*gold, *predicted) for tag in tags):
+        return {_ALL: {"f1": 0.0, "precision": 0.0, "recall": 0.0, "support": 0}}
+    # Imported here: it pulls in scikit-learn, which training does not need until the end.
+    from seqeval.metrics import classification_report
+    from seqeval.scheme import IOB2
+
+    # The scheme must be named with the mode: elsewhere seqeval is silently lenient without one.
+    mode = {"mode": "strict", "scheme": IOB2} if strict else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # labels without a span score 0, as reported
+        report = classification_report(gold, predicted, output_dict=True, zero_division=0, **mode)
+    return {
+        name: {
+            "f1": float(figures["f1-score"]),
+            "precision": float(figures["precision"]),
+            "recall": float(figures["recall"]),
+            "support": int(figures["support"]),
+        }
+        for name, figures in report.items()
+        if name not in ("macro avg", "weighted avg")
+    }

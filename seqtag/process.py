@@ -1,0 +1,61 @@
+"""Settings of the whole process: for commands alone, since a library must not change its caller's process."""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
+_KEPT = 2**31 - 1
+_GROWTH = 256 * 2**20
+
+
+def tune_allocator() -> None:
+    """Have glibc keep freed memory.
+
+    XLA's large temporaries are otherwise mapped from the kernel and given back on every step, which costs a fifth of a
+    training step on CPU. Does nothing elsewhere than on Linux with glibc.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:  # another C library
+        return
+    mallopt(_M_MMAP_MAX, 0)
+    mallopt(_M_TRIM_THRESHOLD, _KEPT)
+    mallopt(_M_TOP_PAD, _GROWTH)
+
+
+def keep_compiled_programs() -> None:
+    """Keep compiled programs in the user's private cache folder: a second start compiles nothing.
+
+    The cache is trusted code, so a folder that others may write to is not used.
+    """
+    import jax
+
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqtag" / "compiled"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except OSError:
+        return
+    if status.st_mode & 0o022 or status.st_uid != os.getuid():
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def repeatable_sums() -> None:
+    """Ask XLA on GPU for sums in a fixed order; must run before the first use of JAX."""
+    flag = "--xla_gpu_deterministic_ops=true"
+    if flag not in os.environ.get("XLA_FLAGS", ""):
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+
+
+def peak_memory_bytes() -> int:
+    """The most resident memory that the process has had."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,86 @@
+"""A whole run: data in, run folder out."""
+
+from typing import Any, NamedTuple
+
+from seqtag.config import Config
+from seqtag.data.schema import Corpus
+from seqtag.evaluation.prediction import Predictor
+from seqtag.evaluation.predictions import write_predictions
+from seqtag.evaluation.reports import SELECTION, find_example, write_report
+from seqtag.evaluation.scores import score_tags
+from seqtag.process import peak_memory_bytes
+from seqtag.tagging.model_card import model_card
+from seqtag.tagging.model_directory import save_model
+from seqtag.training.checkpoint import Checkpoints
+from seqtag.training.display import Display
+from seqtag.training.experiment import build_experiment
+from seqtag.training.loop import Fitted, Loop
+from seqtag.training.run_directory import RunDirectory
+
+
+class Result(NamedTuple):
+    """What a run ends in."""
+
+    report: dict[str, Any]
+    """What `report.json` holds."""
+    example: str | None
+    """A sentence that the model tagged, from the last part scored."""
+
+
+def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Result:
+    """Train, score every part but the training one, and fill the run folder.
+
+    Nothing is written before the data have been read and found fit.
+    """
+    experiment = build_experiment(config, corpus)
+    run.begin(config)
+    predictor = Predictor(experiment.graph, experiment.table, experiment.buckets, experiment.devices)
+    steps = config.training.epochs * len(experiment.plan(0))
+    checkpoints = Checkpoints(run.checkpoints)
+    try:
+        with Display(steps, run.tensorboard if config.training.tensorboard else None) as display:
+            fitted = Loop(experiment, run, checkpoints, predictor, display).fit(resume)
+    finally:
+        checkpoints.close()
+
+    splits, example = {}, None
+    for role, split in experiment.splits.items():
+        if role == "train":
+            continue
+        predicted = predictor.predict(fitted.params, experiment.constants, split)
+        write_predictions(split.dataset, predicted, run.predictions, role)
+        splits[role] = score_tags(
+            split[range(len(split))].tags,
+            predicted,
+            experiment.vocabulary.labels,
+            repaired=corpus.findings[role].repaired,
+            bootstrap_samples=config.training.bootstrap_samples,
+        )
+        splits[role]["used_for_selection"] = role == SELECTION
+        example = find_example(split, predicted)
+    report = {
+        "task": config.task,
+        "seed": config.training.seed,
+        "splits": splits,
+        "training": _describe_training(fitted, predictor),
+    }
+    trained = experiment.trained(fitted.params)
+    save_model(trained, run.model, model_card(trained, report))
+    write_report(report, run.report)
+    return Result(report, example)
+
+
+def _describe_training(fitted: Fitted, predictor: Predictor) -> dict[str, Any]:
+    progress = fitted.progress
+    return {
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "parameters": fitted.parameters,
+        "seconds": progress.seconds,
+        "tokens": progress.tokens,
+        "tokens_per_second": progress.tokens / progress.training_seconds if progress.training_seconds else 0.0,
+        "compile_seconds": fitted.compile_seconds + predictor.programs.seconds,
+        "compiled_shapes": fitted.compiled_shapes + len(predictor.programs),
+        "compiled_shapes_training": fitted.compiled_shapes,
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
