@@ -172,7 +172,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"--config {path}: cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise InputError(f"--config {path}: not valid YAML: {error}") from error
+        raise InputError(f"--config {path}: not valid YAML: {' '.join(str(error).split())}") from error
     values = {} if values is None else values
     if not isinstance(values, dict):
         raise InputError(f"--config {path}: must hold the sections data, model and training")
@@ -208,7 +208,7 @@ def _refuse_unknown_flags(argv: list[str], known: set[str]) -> None:
 
 def _nearest(name: str, known: Any, prefix: str = "") -> str:
     names = [str(entry) for entry in known if entry not in SECTIONS]
-    near = difflib.get_close_matches(name, names, 1, 0.5) or [
+    near = difflib.get_close_matches(name, names, 1, 0.6) or [
         entry for entry in names if entry.rpartition(".")[2] == name.rpartition(".")[2]
     ]
     return f"; did you mean {prefix}{near[0]}?" if near else "; --help lists all settings"
