@@ -4,38 +4,49 @@ Exit codes: 0 done; 2 what the user gave is wrong; 1 anything else; 130 and 143 
 wrong is one line on stderr; set SEQTAG_TRACEBACK to see where it came from.
 """
 
+import argparse
 import dataclasses
 import difflib
+import json
 import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-import yaml
-from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+from jsonargparse import ArgumentParser, Namespace, set_loader, set_parsing_settings
 
-from seqtag.config import Config, DataConfig, ModelConfig, TrainingConfig
+from seqtag.config import Config
 from seqtag.errors import InputError
+from seqtag.settings_file import SECTIONS, flatten, parse_list, parse_value, read_settings
 
-SECTIONS = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
-_FLOAT, _BOOL = "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
 _SHORT = {"--seed": "--training.seed"}
+_TASKS: tuple[str, ...] = get_args(get_type_hints(Config)["task"])
+_TYPES: dict[str, Any] = {
+    f"{section}.{key}": kind for section, settings in SECTIONS.items() for key, kind in get_type_hints(settings).items()
+}
 
 
 def make_parser(prog: str, description: str, sections: tuple[str, ...] = tuple(SECTIONS)) -> ArgumentParser:
     """A parser of the settings of `sections`; commands add their own flags."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = ArgumentParser(prog=prog, description=description, exit_on_error=False, allow_abbrev=False)
+    set_loader("seqtag", parse_value, (ValueError,))
+    parser = ArgumentParser(
+        prog=prog, description=description, exit_on_error=False, allow_abbrev=False, parser_mode="seqtag"
+    )
     parser.add_argument("--config", metavar="FILE", help="YAML file of settings; flags beat it")
     if "training" in sections:
-        parser.add_argument("--task", choices=["ner"], help="ner: spans, slots included")
+        parser.add_argument("--task", metavar="TASK", help=f"one of {', '.join(_TASKS)}; ner: spans, slots included")
         parser.add_argument("--seed", metavar="N", help="short for --training.seed")
     for name in sections:
         parser.add_class_arguments(SECTIONS[name], name)
+    for action in parser._actions:
+        if action.dest in SECTIONS:  # a file for one section: one way to name a file is enough
+            action.help = argparse.SUPPRESS
     return parser
 
 
@@ -47,22 +58,38 @@ def parse_config(
     Returns the configuration, all flags, and the names of the settings that were given. Flags beat the file wherever
     they stand. Raises InputError in one sentence for anything that is wrong.
     """
-    argv = [_expand(argument) for argument in (sys.argv[1:] if argv is None else argv)]
-    file, argv = _take_config(argv)
     base = base or Config()
-    settings = _flatten(base.to_dict())
+    task, flags, given = _parse(parser, argv, base)
+    values = flags.as_dict()
+    built = {name: SECTIONS[name](**values[name]) for name in _sections(parser)}
+    return dataclasses.replace(base, task=task, **built), flags, given
+
+
+def parse_flags(parser: ArgumentParser, argv: list[str] | None) -> Namespace:
+    """The flags alone, each checked for itself: for a command that finds in one of them what the settings start from.
+
+    Raises InputError as `parse_config` does.
+    """
+    return _parse(parser, argv, Config())[1]
+
+
+def _parse(parser: ArgumentParser, argv: list[str] | None, base: Config) -> tuple[str, Namespace, list[str]]:
+    """The task, all flags with the settings among them, and the names of the settings that were given."""
+    file, argv = _take_config(_expand(sys.argv[1:] if argv is None else argv))
+    settings = flatten(base.to_dict())
     given: list[str] = []
     if file is not None:
-        from_file = _flatten(_read_yaml(file))
+        from_file = read_settings(file)
         _refuse_unknown(from_file, settings, file)
+        for name, value in from_file.items():
+            _refuse_null(name, value, f"--config {file}: ")
         settings |= from_file
         given += from_file
-    known = {action.dest for action in parser._actions}
-    sections = [name for name in SECTIONS if any(dest.startswith(f"{name}.") for dest in known)]
+    known = {action.dest for action in parser._actions if action.help != argparse.SUPPRESS}
     _refuse_unknown_flags(argv, known)
-    nested = {name: _section(settings, name) for name in sections}
+    nested = {name: _section(settings, name) for name in _sections(parser)}
+    source = f"--config {file}"
     try:
-        source = f"--config {file}"
         start = parser.parse_object(nested)
         source = "flags"
         flags = parser.parse_args(argv, namespace=start)
@@ -70,11 +97,14 @@ def parse_config(
         raise InputError(f"{source}: {_one_line(error)}") from error
     flags.config = file
     given += [name for argument in argv if (name := argument[2:].partition("=")[0]) in known]
-    if settings["task"] != "ner":
-        raise InputError(f"task must be ner, not {settings['task']!r}")
-    values = flags.as_dict()
-    built = {name: SECTIONS[name](**values[name]) for name in sections}
-    return dataclasses.replace(base, task=settings["task"], **built), flags, given
+    task = flags.get("task") or settings["task"]
+    if task not in _TASKS:
+        raise InputError(f"task must be {' or '.join(_TASKS)}, not {task!r}")
+    return task, flags, given
+
+
+def _sections(parser: ArgumentParser) -> list[str]:
+    return [name for name in SECTIONS if any(action.dest.startswith(f"{name}.") for action in parser._actions)]
 
 
 def _section(settings: dict[str, Any], section: str) -> dict[str, Any]:
@@ -98,14 +128,30 @@ def run(main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         code = _complain("interrupted", 130)
     except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else 0
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else _complain(error, 1)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 1
+    except OSError as error:
+        place = f": {error.filename}" if error.filename is not None else ""
+        code = _complain(f"{error.strerror}{place}" if error.strerror else error, 1)
+        _drop_output_if_broken()
     except BaseException as error:
         own = getattr(error, "exit_code", None)
         code = _complain(error, own) if own is not None else _complain(f"{type(error).__name__}: {error}", 1)
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere, so that the interpreter does not stumble over it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _drop_output_if_broken() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
 
 
 class Terminated(BaseException):
@@ -119,15 +165,39 @@ def _raise_terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _complain(error: object, code: int) -> int:
-    if os.environ.get("SEQTAG_TRACEBACK") and isinstance(sys.exc_info()[1], BaseException):
-        sys.excepthook(*sys.exc_info())
+    if os.environ.get("SEQTAG_TRACEBACK"):
+        traceback.print_exc()
     print(f"seqtag: {' '.join(str(error).split())}", file=sys.stderr)
     return code
 
 
-def _expand(argument: str) -> str:
-    name, equals, value = argument.partition("=")
-    return _SHORT.get(name, name) + equals + value
+def _expand(argv: list[str]) -> list[str]:
+    """Flags under their whole names; lists as JSON, since YAML 1.1 would read the `no` of `[O, no]` as false."""
+    expanded, rest = [], iter(argv)
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        name = _SHORT.get(name, name)
+        kind = _TYPES.get(name.removeprefix("--"))
+        expanded.append(name + equals + value)
+        if kind is None:
+            continue
+        if not equals:
+            following = next(rest, None)
+            if following is None:
+                break
+            value = following
+        _refuse_null(name, None if value == "null" else value)
+        if value != "null" and any(get_origin(part) is list for part in (kind, *get_args(kind))):
+            value = json.dumps(parse_list(value))
+        expanded[-1:] = [f"{name}={value}"] if equals else [name, value]
+    return expanded
+
+
+def _refuse_null(name: str, value: Any, source: str = "") -> None:
+    """Raise InputError for a null that the setting cannot be."""
+    kind = _TYPES.get(name.removeprefix("--"))
+    if value is None and kind is not None and type(None) not in get_args(kind):
+        raise InputError(f"{source}{name} cannot be null")
 
 
 def _take_config(argv: list[str]) -> tuple[Path | None, list[str]]:
@@ -146,53 +216,6 @@ def _take_config(argv: list[str]) -> tuple[Path | None, list[str]]:
     return file, rest
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's numbers: `1e-3` is one, and only true and false are truth values."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|false|True|False)$"), list("tTfF"))
-_Loader.add_implicit_resolver(
-    _FLOAT,
-    re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?$"),
-    list("-+.0123456789"),
-)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except UnicodeDecodeError as error:
-        raise InputError(f"--config {path}: not UTF-8 text") from error
-    except OSError as error:
-        raise InputError(f"--config {path}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"--config {path}: not valid YAML: {' '.join(str(error).split())}") from error
-    values = {} if values is None else values
-    if not isinstance(values, dict):
-        raise InputError(f"--config {path}: must hold the sections data, model and training")
-    for name in SECTIONS:
-        if name in values and not isinstance(values[name], dict):
-            raise InputError(f"--config {path}: section {name} must hold settings, one a line")
-    return values
-
-
-def _flatten(values: dict[str, Any]) -> dict[str, Any]:
-    """`{"data": {"path": x}}` -> `{"data.path": x}`."""
-    flat = {}
-    for name, value in values.items():
-        if isinstance(value, dict) and name in SECTIONS:
-            flat |= {f"{name}.{key}": inner for key, inner in value.items()}
-        else:
-            flat[name] = value
-    return flat
-
-
 def _refuse_unknown(found: dict[str, Any], known: dict[str, Any], file: Path) -> None:
     for name in found:
         if name not in known:
@@ -202,26 +225,38 @@ def _refuse_unknown(found: dict[str, Any], known: dict[str, Any], file: Path) ->
 def _refuse_unknown_flags(argv: list[str], known: set[str]) -> None:
     for argument in argv:
         name = argument.partition("=")[0]
-        if name.startswith("--") and name[2:].replace("-", "_") not in known and name[2:] not in known:
+        if name.startswith("--") and name[2:] not in known:
             raise InputError(f"unknown flag {name}{_nearest(name[2:], known, '--')}")
 
 
 def _nearest(name: str, known: Any, prefix: str = "") -> str:
-    names = [str(entry) for entry in known if entry not in SECTIONS]
-    near = difflib.get_close_matches(name, names, 1, 0.6) or [
-        entry for entry in names if entry.rpartition(".")[2] == name.rpartition(".")[2]
-    ]
+    names = [str(entry) for entry in known]
+    key = name.rpartition(".")[2]
+    near = [entry for entry in names if entry.rpartition(".")[2] == key] or difflib.get_close_matches(
+        name, names, 1, 0.6
+    )
     return f"; did you mean {prefix}{near[0]}?" if near else "; --help lists all settings"
 
 
+_PLAIN_WORDS = (
+    (r"<class '(\w+)'>", r"\1"),
+    (r"(?:typing\.)?Literal\[([^\]]*)\]", r"one of \1"),
+    ("NoneType", "null"),
+    ("Expected an? ", "expected "),
+    ("Got value: None$", "Got value: null"),
+)
+
+
 def _one_line(error: Exception) -> str:
+    """What jsonargparse says, without its layout and its Python names."""
     text = " ".join(str(error).split())
     found = re.search(r'[Kk]ey "([^"]+)": ?(.*)', text)
     if not found:
         return text
     name, reason = found.groups()
-    reason = re.sub(r"<class '(\w+)'>", r"\1", reason).replace("typing.", "").replace("Expected a ", "expected ")
-    wanted = re.search(r"Subtypes: \[([^\]]*)\].*Given value: (.*)$", reason)
-    if wanted:
-        reason = f"expected one of {wanted[1].replace('NoneType', 'null')}. Got value: {wanted[2]}"
+    union = re.search(r"Subtypes: \[(.*)\] Errors: .*Given value: (.*)$", reason)
+    if union:
+        reason = f"expected one of {union[1]}. Got value: {union[2]}"
+    for pattern, plain in _PLAIN_WORDS:
+        reason = re.sub(pattern, plain, reason)
     return f"{name}: {reason}"

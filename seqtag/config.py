@@ -114,7 +114,7 @@ class ModelConfig:
 class TrainingConfig:
     """The optimization."""
 
-    epochs: int = 15
+    epochs: int = 30
     """Passes over the training part."""
     seed: int = 1
     """Fixes initialization, order and dropout."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtag.command_line import load_config, make_parser, parse_config, run
+from seqtag.command_line import load_config, make_parser, parse_config, parse_flags, run
 from seqtag.config import Config, DataConfig
 from seqtag.errors import InputError
 
@@ -21,12 +21,14 @@ def main(argv: list[str] | None = None) -> int:
         "--split", choices=["train", "validation", "test"], help="one part (default: every configured one except train)"
     )
     parser.add_argument("--report", metavar="FILE", help="write the scores to a .json or .txt file")
-    _, flags, _ = parse_config(parser, argv)
+    flags = parse_flags(parser, argv)
     if flags.model is None:
         raise InputError("--model: name a model folder, a run folder or a Hub id")
     report_file = Path(flags.report) if flags.report else None
     if report_file and report_file.suffix not in (".json", ".txt"):
         raise InputError(f"--report {report_file}: name a .json or a .txt file")
+    if report_file and not report_file.parent.is_dir():
+        raise InputError(f"--report {report_file}: there is no folder {report_file.parent}")
 
     # Here and not above: they take seconds, and what is wrong with the flags is said at once.
     from seqtag.evaluation.reports import format_report, write_report
@@ -58,6 +60,7 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     from seqtag.data.reading import read_corpus
     from seqtag.data.split import Split
     from seqtag.evaluation.prediction import Predictor
+    from seqtag.evaluation.reports import SELECTION
     from seqtag.evaluation.scores import score_tags
     from seqtag.nn.devices import Devices
 
@@ -75,6 +78,7 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
         gold = part[range(len(part))].tags
         predicted = predictor.predict(params, constants, part)
         splits[role] = score_tags(gold, predicted, model.vocabulary.labels, repaired=corpus.findings[role].repaired)
+        splits[role]["used_for_selection"] = role == SELECTION
     return {"task": model.task, "splits": splits}
 
 

@@ -12,6 +12,7 @@ Ill-formed sequences are read as the CoNLL-2000 scorer `conlleval` reads them: a
 before it opens a new one. `repair` writes that reading back in the scheme's own form and counts the tags it changed.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, get_args
 
@@ -35,6 +36,7 @@ class Span(NamedTuple):
     end: int
 
 
+@functools.lru_cache(maxsize=4096)
 def split_tag(tag: str) -> tuple[str, str]:
     """`B-PER` -> `("B", "PER")`, `O` -> `("O", "")`; BILOU and BMES letters come back as their BIOES twins.
 

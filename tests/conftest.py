@@ -9,4 +9,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from jaxtyping import install_import_hook
 
 # Shapes in signatures are checked in every test: the hook must stand before seqtag is imported.
-install_import_hook("seqtag", "beartype.beartype")
+install_import_hook(
+    [
+        "seqtag.batch",
+        "seqtag.data.batching",
+        "seqtag.data.encoding",
+        "seqtag.data.split",
+        "seqtag.data.vectors",
+        "seqtag.evaluation.scores",
+        "seqtag.nn",
+    ],
+    "beartype.beartype",
+)

@@ -1,12 +1,16 @@
 """Flags and files: who wins, what is refused, and the one line that says so."""
 
+import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from seqtag.command_line import load_config, make_parser, parse_config
+from seqtag.command_line import load_config, make_parser, parse_config, parse_flags
 from seqtag.config import Config, DataConfig, ModelConfig, TrainingConfig
 from seqtag.errors import InputError
 
@@ -43,7 +47,7 @@ def test_flags_beat_the_file_wherever_they_stand(file: Path, flags_first: bool) 
     found = parse(*(flags + config if flags_first else config + flags))
     assert (found.training.epochs, found.training.seed) == (5, 7)
     assert found.training.learning_rate == 1e-3
-    assert (found.data.path, found.data.tag_column, found.data.validation) == ("corpus", 3, 0.1)
+    assert (found.data.path, found.data.tag_column, found.data.validation) == ("corpus", "3", 0.1)
 
 
 def test_a_written_configuration_reads_back_the_same(tmp_path: Path) -> None:
@@ -69,6 +73,43 @@ def test_numbers_and_names_are_told_apart() -> None:
     assert parse("--data.validation", "0.2").data.validation == 0.2
     assert parse("--data.validation", "valid.txt").data.validation == "valid.txt"
     assert parse("--model.affix_lengths", "[3]").model.affix_lengths == [3]
+    assert parse("--model.affix_lengths", "2,3").model.affix_lengths == [2, 3]
+    assert parse("--model.affix_lengths=2").model.affix_lengths == [2]
+    assert parse("--training.learning_rate", "1").training.learning_rate == 1.0
+    assert parse("--data.tag_column", "-2").data.tag_column == "-2"
+
+
+@pytest.mark.parametrize("value", ["O,no,1e-3", "[O, no, 1e-3]", '["O", "no", "1e-3"]'])
+def test_names_in_a_list_stay_as_they_are_written(tmp_path: Path, value: str) -> None:
+    assert parse("--data.label_names", value).data.label_names == ["O", "no", "1e-3"]
+    if value.startswith("["):
+        path = tmp_path / "names.yaml"
+        path.write_text(f"data:\n  label_names: {value}\n")
+        assert parse("--config", str(path)).data.label_names == ["O", "no", "1e-3"]
+
+
+@pytest.mark.parametrize("value", ["0123456", "1e5", "2024-01-01", "no", "1_000", "a: b", "[x", "# x", "é"])
+def test_words_that_look_like_something_else_stay_words(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "words.yaml"
+    path.write_text(yaml.safe_dump({"data": {"revision": value}}, allow_unicode=True), encoding="utf-8")
+    unquoted = tmp_path / "unquoted.yaml"
+    unquoted.write_text(f"data:\n  revision: {value}\n", encoding="utf-8")
+    assert parse("--data.revision", value).data.revision == value
+    assert load_config(path).data.revision == value
+    if not set(value) & set("[:#"):
+        assert load_config(unquoted).data.revision == value
+
+
+def test_settings_start_from_a_given_configuration() -> None:
+    base = Config(data=DataConfig(format="conll", path="corpus", test=None))
+    argv = ["--data.format", "conll", "--data.test", "other.txt", "--model", "runs/x"]
+    parser = make_parser("seqtag evaluate", "", sections=("data",))
+    parser.add_argument("--model")
+    assert parse_flags(parser, argv).model == "runs/x"
+    found = parse_config(parser, argv, base=base)[0]
+    assert found == dataclasses.replace(base, data=dataclasses.replace(base.data, test="other.txt"))
+    with pytest.raises(InputError, match=r"unknown flag --training\.epochs"):
+        parse_flags(parser, ["--training.epochs", "3"])
 
 
 @pytest.mark.parametrize(
@@ -80,6 +121,15 @@ def test_numbers_and_names_are_told_apart() -> None:
         (["--training.epochs", "many"], "training.epochs: expected int. Got value: many"),
         (["--training.epochs", "0"], "training.epochs must be greater than 0, not 0"),
         (["--training.epochs"], "expected one argument"),
+        (["--training.epochs", "null"], "--training.epochs cannot be null"),
+        (["--data.train=null"], "--data.train cannot be null"),
+        (["--training.learning-rate", "1"], r"did you mean --training.learning_rate\?"),
+        (["--model.path", "x"], r"did you mean --data.path\?"),
+        (["--sed", "1"], r"unknown flag --sed; did you mean --seed\?"),
+        (["--data", "x.yaml"], "unknown flag --data"),
+        (["--training.ema_decay", "x"], r"training.ema_decay: expected one of float, null. Got value: x$"),
+        (["--model.affix_lengths", "[2"], r"\[2 is no list"),
+        (["--task", "dance"], "task must be ner, not 'dance'"),
         (["--model.encoder", "cnn"], "model.encoder: expected .*lstm"),
         (["--model.dropout", "1.0"], "model.dropout must be at least 0 and less than 1"),
         (["--data.format", "conll"], "data.path must be set"),
@@ -103,6 +153,14 @@ def test_what_is_wrong_is_named(argv: list[str], message: str) -> None:
         ("- 1\n", "must hold the sections"),
         ("a: [\n", "not valid YAML"),
         ("task: dancing\n", "task must be ner"),
+        ("training:\n  epochs: null\n", "training.epochs cannot be null"),
+        ("data:\n  train:\n", "data.train cannot be null"),
+        ("data:\n  path: a\n  path: b\n", "path is set twice"),
+        ("data:\n  path: a\ndata:\n  train: b\n", "data is set twice"),
+        ("data:\n  label_names: O\n", r"expected one of list\[str\], null. Got value: O"),
+        ("model:\n  affix_lengths: [1, null]\n", "affix_lengths: expected int. Got value: null"),
+        ("data: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
+        ("? [a]\n: b\n", "not valid YAML"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -133,3 +191,65 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     code = "import sys, seqtag, seqtag.command_line; print([m for m in ('jax', 'datasets') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_help_shows_every_setting_with_its_meaning_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, seqtag.train\n"
+        "try:\n    seqtag.train.main(['--help'])\n"
+        "except SystemExit:\n    print([m for m in ('jax', 'datasets', 'optax') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    text = " ".join(done.stdout.split())
+    assert text.endswith("[]")
+    for section, kind in (("data", DataConfig), ("model", ModelConfig), ("training", TrainingConfig)):
+        for field in dataclasses.fields(kind):
+            assert f"--{section}.{field.name} " in text
+    assert "Scale gradients down to this global norm. Null: not at all. (type: float | null, default: 5.0)" in text
+
+
+ENDINGS = {
+    "return 3": (3, ""),
+    "raise InputError('a\\nb')": (2, "seqtag: a b\n"),
+    "raise RuntimeError('broken')": (1, "seqtag: RuntimeError: broken\n"),
+    "open('/dev/full', 'w', buffering=1).write('x\\n')": (1, "seqtag: No space left on device\n"),
+    "open('/no/such/file')": (1, "seqtag: No such file or directory: /no/such/file\n"),
+    "sys.exit('text')": (1, "seqtag: text\n"),
+    "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)": (130, "seqtag: interrupted\n"),
+    "os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)": (143, "seqtag: terminated\n"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_ending_has_its_code_and_at_most_one_line(ending: str) -> None:
+    done = _run_ending(ending)
+    assert (done.returncode, done.stderr) == ENDINGS[ending]
+
+
+def test_a_traceback_is_shown_where_it_is_asked_for() -> None:
+    done = _run_ending("raise RuntimeError('broken')", SEQTAG_TRACEBACK="1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("\nseqtag: RuntimeError: broken\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_output_that_cannot_be_written_is_one_line_even_when_buffered() -> None:
+    with open("/dev/full", "w") as full:
+        done = _run_ending("print('x')", stdout=full, PYTHONUNBUFFERED="")
+    assert (done.returncode, done.stderr) == (1, "seqtag: No space left on device\n")
+
+
+def _run_ending(ending: str, stdout: Any = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[str]:
+    code = (
+        "import os, signal, sys, time\nfrom seqtag.command_line import run\nfrom seqtag.errors import InputError\n"
+        f"def main():\n    {ending}\n    return 0\nrun(main)"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        env={**os.environ, "SEQTAG_TRACEBACK": "", **environment},
+    )

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqtag import tokenization
 from seqtag.tokenization import tokenize
 
 
@@ -39,3 +40,16 @@ def test_every_character_but_white_space_is_in_one_token(text: str) -> None:
 )
 def test_text_is_cut_as_treebanks_cut_it(text: str, expected: str) -> None:
     assert tokens(text) == (expected.split("|") if expected else [])
+
+
+def test_emoji_of_several_characters_stay_whole() -> None:
+    text = "👨\u200d👩\u200d👧 🇺🇸🇩🇪 👍🏽!! 1\ufe0f\u20e3"
+    assert tokens(text) == ["👨\u200d👩\u200d👧", "🇺🇸", "🇩🇪", "👍🏽", "!!", "1\ufe0f\u20e3"]
+
+
+def test_long_text_is_cut_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Ada didn't pay\n$1,000.50 to  Acme Inc. " * 20
+    whole = tokenize(text)
+    monkeypatch.setattr(tokenization, "_LONGEST", 25)
+    assert tokenize(text) == whole
+    assert tokenize("a" * 60) == [(0, 25), (25, 50), (50, 60)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from datasets import Dataset
 
 from seqtag.data.schema import DOCUMENT_ID, LABEL, TAGS, TOKENS, Corpus, Findings
 from seqtag.schemes import tags_to_spans
@@ -47,7 +48,7 @@ class CheckReport:
 
 def check_corpus(corpus: Corpus) -> CheckReport:
     """Look through every split of a corpus."""
-    figures = {role: _figures(dataset) for role, dataset in corpus.splits.items()}
+    figures = {str(role): _figures(dataset) for role, dataset in corpus.splits.items()}
     warnings = [
         *_reading_warnings(corpus.findings),
         *_label_warnings(figures),
@@ -57,10 +58,11 @@ def check_corpus(corpus: Corpus) -> CheckReport:
     return CheckReport(figures, corpus.findings, warnings)
 
 
-def _figures(dataset) -> SplitFigures:  # noqa: ANN001 - datasets.Dataset
+def _figures(dataset: Dataset) -> SplitFigures:
     found = SplitFigures(sentences=len(dataset))
     documents = set()
     for row in dataset:
+        assert isinstance(row, dict)
         tokens, tags = row[TOKENS], row[TAGS]
         documents.add(row[DOCUMENT_ID])
         found.tokens.update(tokens)
@@ -87,6 +89,7 @@ def _reading_warnings(findings: dict[str, Findings]) -> Iterator[str]:
             (found.misaligned, "character spans off token boundaries are widened to the tokens they touch"),
             (found.overlapping, "overlapping spans are dropped"),
             (found.cut_tokens, "tokens beyond data.max_sentence_length are cut"),
+            (found.left_out, "records without a token, or rejected by their annotator, are left out"),
         ):
             if count:
                 yield f"{role}: {count:,} {what} ({_shown(found.examples)})"

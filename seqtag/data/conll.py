@@ -2,10 +2,11 @@
 
 - Columns are separated by TAB where the first token line has one, else by spaces; `data.delimiter` settles it.
 - A line of white space ends a sentence; the last sentence needs none.
-- A line with `-DOCSTART-` for a token, or the comment `# newdoc`, begins a document. Documents are numbered in the order
-  of the file unless `# newdoc id = …` names them.
-- Comments stand before a sentence: `# name = value`, or `#`, a space and text of another number of columns than tokens
-  have. A token that begins with `#` and has its columns is a token.
+- A line with `-DOCSTART-` for a token, or the comment `# newdoc`, begins a document. Documents are numbered in the
+  order of the file unless `# newdoc id = …` names them. `# sent_id = …` is carried along as `sentence_id`.
+- Comments stand before a sentence. With TAB, a line `# …` or `#name = …` is one unless it has the columns of a token;
+  with spaces, `# name = …` always is, and `# …` unless it has the columns of a token. Any other `#` begins a token, as
+  all do within a sentence.
 - Columns beside token and tag are carried along as `column_0`, `column_1`, …
 """
 
@@ -24,7 +25,7 @@ EXTENSIONS = (".txt", ".conll", ".iob2", ".iob", ".bio", ".tsv")
 
 _NEW_DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id)?(?:\s*=\s*(.*))?")
 _SENTENCE_ID = re.compile(r"#\s*sent_id\s*=\s*(.*)")
-_NAMED = re.compile(r"#\s*[\w.:-]+(?:\s+id)?\s*=\s")
+_NAMED = re.compile(r"#\s*(?:newdoc\b|newpar\b|[\w.:-]+(?:\s+id)?\s*=(?:\s|$))")
 
 
 class ConllReader:
@@ -37,6 +38,12 @@ class ConllReader:
         """The path of the file."""
         return str(self._path(name))
 
+    def tags(self, name: str) -> Iterator[list[str]]:
+        """The tags of its sentences."""
+        for example in self.examples(name, Ledger(name, strict=False)):
+            assert example.tags is not None
+            yield example.tags
+
     def examples(self, name: str, ledger: Ledger) -> Iterator[Example]:
         """Its sentences. Raises InputError that names file and line."""
         path = self._path(name)
@@ -47,29 +54,31 @@ class ConllReader:
         sentence_id: str | None = None
         documents = 0
         for number, line in chain(head, lines):
-            if not line.strip():
-                if example:
-                    yield example
-                example = None
-                continue
+            is_blank = not line.strip()
             fields = layout.split(line)
-            if example is None and layout.is_comment(line, fields):
+            starts_document = DOCUMENT_START in line and layout.starts_document(fields)
+            if example and (is_blank or starts_document):
+                yield example
+                example = None
+            if is_blank:
+                continue
+            if starts_document:
+                documents += 1
+                document = str(documents)
+                continue
+            if example is None and line[0] == "#" and layout.is_comment(line, fields):
                 if named := _NEW_DOCUMENT.match(line):
                     documents += 1
                     document = (named[1] or "").strip() or str(documents)
                 elif named := _SENTENCE_ID.match(line):
                     sentence_id = named[1].strip()
                 continue
-            if DOCUMENT_START in (fields[0], fields[min(layout.token, len(fields) - 1)]):
-                documents += 1
-                document = str(documents)
-                continue
             if len(fields) != layout.width:
                 raise InputError(
-                    f"{path}:{number}: {len(fields)} columns where the lines before have {layout.width}; "
-                    "mend the line, or set data.delimiter"
+                    f"{path}:{number}: {len(fields)} columns where the lines before have {layout.width}; mend it, "
+                    "or set data.delimiter"
                 )
-            if not fields[layout.token].strip():
+            if not fields[layout.token]:
                 raise InputError(f"{path}:{number}: the token is empty; mend the line, or set data.token_column")
             if example is None:
                 extra = {"sentence_id": sentence_id, **{f"column_{index}": [] for index in layout.others}}
@@ -85,14 +94,15 @@ class ConllReader:
 
     def _path(self, name: str) -> Path:
         assert self.config.path is not None
-        return find_file(self.config.path, name, EXTENSIONS, "data.train, data.validation and data.test name files:")
+        return find_file(self.config.path, name, EXTENSIONS)
 
     def _layout(self, lines: Iterator[tuple[int, str]], path: Path) -> tuple[list[tuple[int, str]], "Layout"]:
         """The lines up to the first token, and how it is laid out."""
         head = []
         for number, line in lines:
             head.append((number, line))
-            if not line.strip() or _NAMED.match(line) or _NEW_DOCUMENT.match(line) or line.startswith("# "):
+            # Which columns a token has is not known yet, so any line that may be a comment is passed over.
+            if not line.strip() or line == "#" or line.startswith(("# ", DOCUMENT_START)) or _NAMED.match(line):
                 continue
             uses_tab = "\t" in line if self.config.delimiter == "auto" else self.config.delimiter == "tab"
             width = len(_split(line, uses_tab))
@@ -121,13 +131,16 @@ class Layout:
         """The columns of a line."""
         return _split(line, self.uses_tab)
 
+    def starts_document(self, fields: list[str]) -> bool:
+        """Whether a line is the mark between documents, which may have fewer columns than tokens."""
+        return DOCUMENT_START in (fields[0], fields[min(self.token, len(fields) - 1)])
+
     def is_comment(self, line: str, fields: list[str]) -> bool:
-        """Whether a line before a sentence is a comment."""
-        if line[0] != "#":
-            return False
-        if self.uses_tab and "\t" not in line:
-            return line == "#" or line[1] in " \t" or _NAMED.match(line) is not None or "newdoc" in line
-        return bool(_NAMED.match(line)) or (line[1:2] in ("", " ") and len(fields) != self.width)
+        """Whether a line before a sentence that begins with `#` is a comment; the rule is that of the module's head."""
+        is_token = len(fields) == self.width
+        if self.uses_tab:
+            return not is_token and (line[1:2] in ("", " ") or _NAMED.match(line) is not None)
+        return _NAMED.match(line) is not None or (not is_token and line[1:2] in ("", " "))
 
 
 def _split(line: str, uses_tab: bool) -> list[str]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from seqtag.data.schema import Findings
 from seqtag.errors import InputError
+from seqtag.schemes import Scheme
 
 _SHOWN = 5
 """Examples kept for messages."""
@@ -17,7 +18,7 @@ class Example:
 
     tokens: list[str]
     tags: list[str] | None
-    """In the source's scheme; None where it has none."""
+    """In the source's scheme, or in IOB2 where `from_spans`; None where it has none."""
     place: str
     """`file:line` or `split, row`, for messages."""
     document_id: str | None = None
@@ -26,6 +27,8 @@ class Example:
     """Character offsets of the tokens in `text`."""
     ends: list[int] | None = None
     label: str | None = None
+    from_spans: bool = False
+    """The tags were made here, from character spans."""
     extra: dict[str, Any] = field(default_factory=dict)
     """The source's other columns."""
 
@@ -36,15 +39,21 @@ class Ledger:
 
     source: str
     strict: bool
-    scheme: str | None = None
+    scheme: Scheme | None = None
     repaired: int = 0
     misaligned: int = 0
     overlapping: int = 0
     cut_tokens: int = 0
+    left_out: int = 0
     examples: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, findings: Findings) -> "Ledger":
+        """An account opened again, to add to it."""
+        return cls(**{**vars(findings), "examples": list(findings.examples)}, strict=False)
+
     def note(self, kind: str, count: int, what: Callable[[], str], fatal: bool = True) -> None:
-        """Add `count` to `kind`. Raises InputError with the message of `what` in strict mode, if it is `fatal` there."""
+        """Add `count` to `kind`, or where strict and `fatal`, raise InputError with the message of `what`."""
         if not count:
             return
         if self.strict and fatal:
@@ -62,10 +71,12 @@ class Ledger:
             misaligned=self.misaligned,
             overlapping=self.overlapping,
             cut_tokens=self.cut_tokens,
+            left_out=self.left_out,
             examples=tuple(self.examples),
         )
 
 
+@runtime_checkable
 class Reader(Protocol):
     """One data format."""
 
@@ -75,4 +86,8 @@ class Reader(Protocol):
 
     def examples(self, name: str, ledger: Ledger) -> Iterator[Example]:
         """The sentences of a split, in order. May be called again for another pass."""
+        ...
+
+    def tags(self, name: str) -> Iterator[list[str]]:
+        """Tag sequences of a split as the source has them, to find their scheme; none where it has no tags."""
         ...

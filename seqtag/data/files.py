@@ -5,12 +5,14 @@ from pathlib import Path
 
 from seqtag.errors import InputError
 
+_SETTINGS = "data.train, data.validation and data.test name files"
 
-def find_file(folder: str, name: str, extensions: tuple[str, ...], setting: str) -> Path:
+
+def find_file(folder: str, name: str, extensions: tuple[str, ...]) -> Path:
     """The file `name` in `folder`, its extension left out or not. Raises InputError."""
     root = Path(folder)
     if root.is_file():
-        raise InputError(f"data.path {root}: is a file; name its folder, and the file as {setting}")
+        raise InputError(f"data.path {root}: is a file; name its folder there, and the file itself as data.train")
     if not root.is_dir():
         raise InputError(f"data.path {root}: there is no such folder")
     exact = root / name
@@ -20,11 +22,9 @@ def find_file(folder: str, name: str, extensions: tuple[str, ...], setting: str)
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(
-            f"{setting} {name}: {', '.join(path.name for path in found)} all fit in {root}; name one in full"
-        )
+        raise InputError(f"{exact}: {', '.join(path.name for path in found)} all fit; name one in full ({_SETTINGS})")
     present = ", ".join(sorted(path.name for path in root.iterdir() if path.is_file())[:8]) or "no files"
-    raise InputError(f"{exact}: there is no such file ({setting}); the folder holds {present}")
+    raise InputError(f"{exact}: there is no such file; the folder holds {present} ({_SETTINGS})")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

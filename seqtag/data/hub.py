@@ -1,9 +1,12 @@
 """Data sets of the Hugging Face Hub, or local folders in the Hub's layout.
 
-Columns are guessed from the features: `tokens` or `words`; `ner_tags`, `tags` or `labels`; `text` or `sentence`; `label`.
-Integer tags and labels get their names from `ClassLabel` or from `data.label_names`.
+Columns are guessed from the features: `tokens` or `words`; `ner_tags`, `tags`, `labels`, `slots` or `ner`; `text` or
+`sentence`; `label`, `intent` or `sentiment`. Integer tags and labels get their names from `ClassLabel`, else from
+`data.label_names`, which name the tags where both are plain integers. Other columns are carried along, those that are
+not strings as JSON text. Rows without a token are left out and counted: only the owner of the set could mend them.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ _TOKENS = ("tokens", "words")
 _TAGS = ("ner_tags", "tags", "labels", "slots", "ner")
 _TEXTS = ("text", "sentence")
 _LABELS = ("label", "intent", "sentiment")
+_BATCH = 1000
 
 
 class HubReader:
@@ -33,16 +37,33 @@ class HubReader:
         """`id, split`. Raises InputError where the data set has no such split."""
         splits = self._splits()
         if name not in splits:
-            raise InputError(f"{self.config.path}: no split {name!r}; the data set has {', '.join(splits)}")
-        return f"{self.config.path}, split {name}"
+            raise InputError(f"{self.config.path}: no split {name!r}; the data set has {', '.join(map(str, splits))}")
+        return f"{self.config.path} split {name}"
 
     def examples(self, name: str, ledger: Ledger) -> Iterator[Example]:
         """The rows of a split. Raises InputError that names split and row."""
         source = self.source(name)
         dataset = self._splits()[name]
         columns = _Columns(dataset, self.config, source)
-        for row, values in enumerate(dataset):
-            yield columns.example(values, f"{source}, row {row}")
+        for first in range(0, len(dataset), _BATCH):
+            batch = dataset[first : first + _BATCH]
+            for row, values in enumerate(zip(*batch.values(), strict=True), first):
+                example = columns.example(dict(zip(batch, values, strict=True)), f"{source} row {row}")
+                if example.tokens:
+                    yield example
+                else:
+                    ledger.note("left_out", 1, lambda place=example.place: f"{place}: no token in it", fatal=False)
+
+    def tags(self, name: str) -> Iterator[list[str]]:
+        """The tags of its rows, where there is a column of them."""
+        dataset = self._splits()[name]
+        columns = _Columns(dataset, self.config, self.source(name))
+        if columns.tags is not None:
+            for batch in dataset.select_columns([columns.tags]).iter(_BATCH):
+                assert isinstance(batch, dict)
+                for tags in batch[columns.tags]:
+                    if isinstance(tags, list):
+                        yield [str(_name(tag, columns.tag_names, name)) for tag in tags]
 
     def _splits(self) -> DatasetDict:
         if self._loaded is None:
@@ -60,12 +81,23 @@ def _load(config: DataConfig) -> DatasetDict:
     except Exception as error:  # many kinds, from four libraries
         message = " ".join(str(error).split())
         if "scripts are no longer supported" in message:
+            # Not by the type of the error: it is a plain RuntimeError.
             raise InputError(
                 f"data.path {path}: the repository is only a loading script, which is not run; set data.revision to "
                 "refs/convert/parquet, the branch to which the Hub converts such sets"
             ) from error
-        if not local and (path.startswith((".", "/")) or path.count("/") > 1):
+        if not local and (path.startswith((".", "/", "~")) or path.count("/") > 1):
             raise InputError(f"data.path {path}: there is no such folder") from error
+        if isinstance(error, ConnectionError):
+            raise InputError(
+                f"data.path {path}: cannot be loaded, since there is no such folder and the Hub cannot be reached "
+                f"({message[:200]})"
+            ) from error
+        if "Config name is missing" in message or "BuilderConfig" in message:
+            shown = message.partition("available configs:")[2].partition("Example")[0].strip() or message[:200]
+            raise InputError(
+                f"data.path {path}: has several configurations; set data.subset to one of {shown}"
+            ) from error
         raise InputError(f"data.path {path}: cannot be loaded as a data set: {message[:300]}") from error
     if not isinstance(loaded, DatasetDict):
         raise InputError(f"data.path {path}: has no splits")
@@ -89,49 +121,52 @@ class _Columns:
                 f"{source}: no column of tokens or text among {', '.join(features)}; set data.token_column or "
                 "data.text_column"
             )
-        self.tag_names = self._names(features, self.tags, source)
-        self.label_names = self._names(features, self.label, source)
+        self.tag_names = self._names(self.tags, features, config.label_names, source)
+        # Of two columns of plain integers, data.label_names names the tags.
+        left = config.label_names if self.tag_names is not config.label_names else None
+        self.label_names = self._names(self.label, features, left, source)
         used = {self.tokens, self.tags, self.text, self.label, "document_id"}
         self.others = [name for name in features if name not in used]
 
-    def _names(self, features: Any, column: str | None, source: str) -> Sequence[str] | None:
+    def _names(self, column: str | None, features: Any, given: list[str] | None, source: str) -> Sequence[str] | None:
         """Names of the integers in a column; None where it holds strings."""
-        if column is None:
-            return None
-        feature = _element(features[column]) or features[column]
+        feature = None if column is None else _element(features[column]) or features[column]
         if isinstance(feature, ClassLabel):
             return feature.names
-        if getattr(feature, "dtype", "").startswith(("int", "uint")):
-            if self.config.label_names is None:
-                raise InputError(
-                    f"{source}: column {column} holds plain integers; name them in order with data.label_names"
-                )
-            return self.config.label_names
-        return None
+        if not getattr(feature, "dtype", "").startswith(("int", "uint")):
+            return None
+        if given is None and column == self.tags:
+            raise InputError(
+                f"{source}: column {column} holds plain integers; name them in order with data.label_names"
+            )
+        return given
 
     def example(self, row: dict[str, Any], place: str) -> Example:
         """One row."""
         document = row.get("document_id")
         example = Example(
-            tokens=row[self.tokens] if self.tokens else [],
+            tokens=_strings(row[self.tokens], self.tokens, place) if self.tokens else [],
             tags=None,
             place=place,
             document_id=None if document is None else str(document),
-            extra={name: _plain(row[name]) for name in self.others},
+            extra={name: _as_text(row[name]) for name in self.others},
         )
         if self.tags is not None:
+            if not isinstance(row[self.tags], list):
+                raise InputError(f"{place}: {self.tags} is not a list; choose another column with data.tag_column")
             example.tags = [_name(tag, self.tag_names, place) for tag in row[self.tags]]
         if self.label is not None and row[self.label] is not None:
             example.label = _name(row[self.label], self.label_names, place)
-        if self.text is not None and isinstance(row[self.text], str):
-            if self.tokens is None:
-                text = row[self.text]
-                offsets = tokenize(text)
-                example.text = text
-                example.tokens = [text[start:end] for start, end in offsets]
-                example.starts, example.ends = [start for start, _ in offsets], [end for _, end in offsets]
-            else:
-                example.extra[self.text] = row[self.text]
+        text = None if self.text is None else row[self.text]
+        if self.tokens is None:
+            if not isinstance(text, str):
+                raise InputError(f"{place}: {self.text} is not a string; choose another column with data.text_column")
+            offsets = tokenize(text)
+            example.text = text
+            example.tokens = [text[start:end] for start, end in offsets]
+            example.starts, example.ends = [start for start, _ in offsets], [end for _, end in offsets]
+        elif self.text is not None:
+            example.extra[self.text] = _as_text(text)
         return example
 
 
@@ -153,12 +188,26 @@ def _choose(
 
 
 def _name(value: Any, names: Sequence[str] | None, place: str) -> str:
-    if names is None or isinstance(value, str):
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, int):
+        raise InputError(f"{place}: {value!r} is neither a name nor a number; mend the row, or choose another column")
+    if names is None:
         return str(value)
-    if not 0 <= value < len(names):
-        raise InputError(f"{place}: {value} has no name; there are {len(names)} in data.label_names or the features")
+    if value < 0:
+        raise InputError(
+            f"{place}: {value} marks what is not labelled; leave this part out of data.validation and data.test"
+        )
+    if value >= len(names):
+        raise InputError(f"{place}: {value} has no name among {', '.join(names)} (0 to {len(names) - 1})")
     return names[value]
 
 
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+def _strings(values: Any, column: str, place: str) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InputError(f"{place}: {column} is not a list of strings; choose another column with data.token_column")
+    return values
+
+
+def _as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

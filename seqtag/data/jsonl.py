@@ -3,16 +3,18 @@
 A record is one of
 - `tokens` and `tags`;
 - `text` and `entities`: objects with `start`, `end`, `label`, or lists `[start, end, label]`;
-- Prodigy: `text`, `spans`, and `tokens` of its own (`start`, `end`), which are then used;
-- doccano: `text` or `data`, and `label` or `labels` as `[[start, end, label], …]`;
-- Label Studio: `data.text` with `annotations[].result[].value` (`start`, `end`, `labels`), or its short form, `text` and
-  `label` as objects with `start`, `end`, `labels`. A JSON array in a `.json` file is read as its elements.
+- Prodigy: `text`, `spans`, and `tokens` of its own (`start`, `end`), which are then used; a record whose `answer` is
+  not `accept` is left out and counted;
+- doccano: `text` or `data`, and `label`, `labels` or `entities` (with `start_offset`, `end_offset`);
+- Label Studio: `data.text` with `annotations[].result[].value` (`start`, `end`, `labels`), of which the first
+  annotation that was not cancelled is taken; or its short form, `text` and `label` as objects with `start`, `end`,
+  `labels`. A JSON array in a `.json` file is read as its elements.
 
 `label`, `intent` or `sentiment` labels the whole text; `document_id` is kept; all other fields are carried along, those
-that are not strings as JSON text.
+that are not strings as JSON text. `data.token_column`, `data.tag_column`, `data.text_column` and `data.label_column`
+name fields that are called otherwise; `data.tag_column` may also name the field of the spans.
 
-Spans count characters, end exclusive. One that does not fall on token boundaries is widened to the tokens it touches; of
-two that overlap the longer is kept, the earlier of equals. Both are counted, and fatal with `data.strict`.
+How spans become tags stands in `alignment.py`.
 """
 
 import json
@@ -21,17 +23,18 @@ from pathlib import Path
 from typing import Any
 
 from seqtag.config import DataConfig
+from seqtag.data.alignment import CharacterSpan, align
 from seqtag.data.example import Example, Ledger
 from seqtag.data.files import find_file, read_lines
 from seqtag.errors import InputError
-from seqtag.schemes import Span, spans_to_tags
+from seqtag.schemes import spans_to_tags
 from seqtag.tokenization import tokenize
 
 EXTENSIONS = (".jsonl", ".json", ".ndjson")
-_LABELS = ("label", "intent", "sentiment")
-_USED = {"tokens", "tags", "text", "entities", "spans", "data", "annotations", "labels", "document_id", *_LABELS}
+_SPANS = ("entities", "spans", "label", "labels")
+_LABELS = ("label", "intent", "sentiment", "labels")
 
-CharacterSpan = tuple[int, int, str]
+Record = dict[str, Any]
 
 
 class JsonlReader:
@@ -44,63 +47,83 @@ class JsonlReader:
         """The path of the file."""
         return str(self._path(name))
 
+    def tags(self, name: str) -> Iterator[list[str]]:
+        """The tags of records that have them; what is wrong with a record is said when it is read."""
+        for _, record in _records(self._path(name)):
+            tags = record.get(str(self.config.tag_column or "tags"))
+            if tags and isinstance(tags, list) and all(isinstance(tag, str) for tag in tags):
+                yield tags
+
     def examples(self, name: str, ledger: Ledger) -> Iterator[Example]:
         """Its records. Raises InputError that names file and line."""
         path = self._path(name)
-        extra: dict[str, None] = {}  # every field that any record has beside those that are understood
+        fields: dict[str, None] = {}  # of all records: Arrow wants the columns before the first row
         for _, record in _records(path):
-            extra |= dict.fromkeys(name for name in record if name not in _USED)
+            fields |= dict.fromkeys(record)
         for place, record in _records(path):
+            if record.get("answer", "accept") != "accept" and "_input_hash" in record:
+                what = f"{place}: its answer is {record['answer']}"
+                ledger.note("left_out", 1, lambda what=what: what, fatal=False)
+                continue
             example = example_of_record(record, place, self.config, ledger)
-            example.extra = {name: _as_text(record.get(name)) for name in extra}
+            example.extra = {name: example.extra.get(name) for name in fields}
             yield example
 
     def _path(self, name: str) -> Path:
         assert self.config.path is not None
-        return find_file(self.config.path, name, EXTENSIONS, "data.train, data.validation and data.test name files:")
+        return find_file(self.config.path, name, EXTENSIONS)
 
 
-def example_of_record(record: dict[str, Any], place: str, config: DataConfig, ledger: Ledger) -> Example:
+def example_of_record(record: Record, place: str, config: DataConfig, ledger: Ledger) -> Example:
     """One record of any of the shapes. Raises InputError that names its place."""
-    text = _text(record, place, config)
-    tokens = record.get(str(config.token_column or "tokens"))
-    tags = record.get(str(config.tag_column or "tags"))
-    label = _label(record, place, config)
-    document = record.get("document_id")
-    document_id = None if document is None else str(document)
-    if tags is not None or (text is None and tokens is not None):
-        if not _are_strings(tokens) or not (tags is None or _are_strings(tags)):
-            raise InputError(f"{place}: tokens and tags must be lists of strings")
-        return Example(tokens, tags, place, document_id, label=label)
-    if text is None:
-        raise InputError(f"{place}: neither tokens nor text in the record; see data.token_column and data.text_column")
-    offsets = _own_tokens(tokens, text, place) if tokens else tokenize(text)
-    if not offsets:
-        raise InputError(f"{place}: the text holds no token; remove the record")
-    spans = _aligned(_character_spans(record, text, place), offsets, text, place, ledger)
-    return Example(
-        tokens=[text[start:end] for start, end in offsets],
-        tags=spans_to_tags(spans, len(offsets), "IOB2"),
+    rest = dict(record)  # what is understood is taken out; what remains is carried along
+    text = _take_text(rest, place, config)
+    tokens = rest.pop(str(config.token_column or "tokens"), None)
+    document = rest.pop("document_id", None)
+    spans: list[CharacterSpan] = []
+    tags = _take_tags(rest, place, config)
+    if tags is None:
+        spans = _take_spans(rest, place, config)
+    label = _take_label(rest, place, config, None if tags is None else config.label_names)
+    example = Example(
+        tokens=[],
+        tags=tags,
         place=place,
-        document_id=document_id,
-        text=text,
-        starts=[start for start, _ in offsets],
-        ends=[end for _, end in offsets],
+        document_id=None if document is None else str(document),
         label=label,
-        extra={name: _as_text(value) for name, value in record.items() if name not in _USED},
     )
+    if tags is not None or (text is None and tokens is not None):
+        if spans:
+            raise InputError(f"{place}: spans need the text that their characters are counted in; see data.text_column")
+        if not _are_strings(tokens):
+            raise InputError(f"{place}: tokens and tags must be lists of strings; see data.token_column")
+        example.tokens = tokens
+        if text is not None:
+            rest["text"] = text
+    elif text is None:
+        raise InputError(f"{place}: neither tokens nor text in the record; see data.token_column and data.text_column")
+    else:
+        offsets = _own_tokens(tokens, text, place) if tokens else tokenize(text)
+        example.text = text
+        example.starts, example.ends = [start for start, _ in offsets], [end for _, end in offsets]
+        example.tokens = [text[start:end] for start, end in offsets]
+        example.tags = spans_to_tags(align(spans, offsets, text, place, ledger), len(offsets), "IOB2")
+        example.from_spans = True
+    example.extra = {name: _as_text(value) for name, value in rest.items()}
+    return example
 
 
-def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _records(path: Path) -> Iterator[tuple[str, Record]]:
     """Each record and its place."""
     lines = read_lines(path)
     if path.suffix == ".json":
-        text = "\n".join(line for _, line in lines)
+        numbered = list(lines)
+        text = "\n".join(line for _, line in numbered)
         if text.lstrip().startswith("["):
             for number, record in enumerate(_parse(text, str(path)), 1):
                 yield f"{path}: record {number}", _object(record, f"{path}: record {number}")
             return
-        lines = iter(list(enumerate(text.split("\n"), 1)))
+        lines = iter(numbered)
     for number, line in lines:
         if line.strip():
             place = f"{path}:{number}"
@@ -109,14 +132,19 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _parse(text: str, place: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{place}: not valid JSON ({error})") from error
+        value = json.loads(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{place}: half of a surrogate pair (\\ud8..) is not text; mend the escape") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place}: not valid JSON ({error}); a record must stand on one line") from error
+    return value
 
 
-def _object(record: Any, place: str) -> dict[str, Any]:
+def _object(record: Any, place: str) -> Record:
     if not isinstance(record, dict):
-        raise InputError(f"{place}: not a JSON object")
+        raise InputError(f"{place}: not a JSON object; each record must be one")
     return record
 
 
@@ -128,96 +156,106 @@ def _as_text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _text(record: dict[str, Any], place: str, config: DataConfig) -> str | None:
-    data = record.get("data")
-    text = record.get(config.text_column or "text", data.get("text") if isinstance(data, dict) else data)
+def _take_text(rest: Record, place: str, config: DataConfig) -> str | None:
+    name = config.text_column or "text"
+    text = rest.pop(name, None)
+    if text is None and "data" in rest:
+        data = rest["data"]
+        if isinstance(data, dict):  # Label Studio
+            rest["data"] = {key: value for key, value in data.items() if key != name} or None
+            text = data.get(name)
+        else:  # doccano
+            text = rest.pop("data")
     if text is not None and not isinstance(text, str):
         raise InputError(f"{place}: the text is not a string")
     return text
 
 
-def _label(record: dict[str, Any], place: str, config: DataConfig) -> str | None:
+def _take_tags(rest: Record, place: str, config: DataConfig) -> list[str] | None:
+    name = str(config.tag_column or "tags")
+    if config.tag_column and isinstance(rest.get(name), list) and any(isinstance(tag, dict) for tag in rest[name]):
+        return None  # spans
+    tags = rest.pop(name, None)
+    if isinstance(tags, list) and config.label_names and all(type(tag) is int for tag in tags):
+        return [_named(tag, config.label_names, place) for tag in tags]
+    if tags is not None and not _are_strings(tags):
+        raise InputError(
+            f"{place}: tokens and tags must be lists of strings, tags else of numbers that data.label_names names"
+        )
+    return tags
+
+
+def _take_label(rest: Record, place: str, config: DataConfig, tag_names: list[str] | None) -> str | None:
     names = (config.label_column,) if config.label_column else _LABELS
-    found = [record[name] for name in names if record.get(name) is not None]
-    found = [value for value in found if not isinstance(value, list)]  # spans, as doccano and Label Studio have them
+    found = [name for name in names if rest.get(name) not in (None, [])]
     if len(found) > 1:
-        raise InputError(f"{place}: more than one of {', '.join(names)}; choose with data.label_column")
-    if found and not isinstance(found[0], str | int | bool):
-        raise InputError(f"{place}: the label is neither a string nor a number")
-    if found and isinstance(found[0], int) and config.label_names:
-        if not 0 <= found[0] < len(config.label_names):
-            raise InputError(f"{place}: label {found[0]} has no name in data.label_names")
-        return config.label_names[found[0]]
-    return str(found[0]) if found else None
+        raise InputError(f"{place}: has {' and '.join(found)}; choose with data.label_column")
+    if not found:
+        return None
+    label = rest.pop(found[0])
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
+    if isinstance(label, list):
+        raise InputError(f"{place}: {len(label)} labels in {found[0]}; a text has one, so join them to one name first")
+    if isinstance(label, int) and config.label_names and tag_names is None:
+        return _named(label, config.label_names, place)
+    if not isinstance(label, str | int):
+        raise InputError(f"{place}: {found[0]} is neither a string nor a whole number")
+    return str(_as_text(label))
 
 
-def _character_spans(record: dict[str, Any], text: str, place: str) -> list[CharacterSpan]:
-    spans: list[Any] = []
-    for name in ("entities", "spans", "label", "labels"):
-        if isinstance(record.get(name), list):
-            spans = record[name]
-            break
-    for annotation in (record.get("annotations") or [])[:1]:  # the first annotator's
-        results = annotation.get("result", []) if isinstance(annotation, dict) else []
-        spans = [result["value"] for result in results if isinstance(result, dict) and "value" in result]
-    return [_character_span(span, text, place) for span in spans]
+def _named(number: int, names: list[str], place: str) -> str:
+    if not 0 <= number < len(names):
+        raise InputError(f"{place}: {number} has no name; data.label_names has {len(names)}, for 0 to {len(names) - 1}")
+    return names[number]
 
 
-def _character_span(span: Any, text: str, place: str) -> CharacterSpan:
+def _take_spans(rest: Record, place: str, config: DataConfig) -> list[CharacterSpan]:
+    names = (str(config.tag_column),) if config.tag_column else _SPANS
+    # A list of strings is a label of the text, as doccano has it.
+    name = next((name for name in names if isinstance(rest.get(name), list) and not _are_strings(rest[name])), None)
+    spans: list[Any] = rest.pop(name) if name else []
+    for field in ("entities", "spans"):
+        if rest.get(field) == []:
+            del rest[field]
+    annotations = rest.get("annotations")
+    if isinstance(annotations, list) and all(isinstance(annotation, dict) for annotation in annotations):
+        del rest["annotations"]
+        taken = next((entry for entry in annotations if not entry.get("was_cancelled")), {})
+        values = [result.get("value") for result in taken.get("result") or [] if isinstance(result, dict)]
+        spans += [value for value in values if isinstance(value, dict) and "labels" in value]
+        choices = [choice for value in values if isinstance(value, dict) for choice in value.get("choices") or []]
+        if choices:
+            rest.setdefault(config.label_column or "label", choices)
+    return [_character_span(span, place) for span in spans]
+
+
+def _character_span(span: Any, place: str) -> CharacterSpan:
     if isinstance(span, dict):
         label = span.get("label", span.get("labels"))
         start, end = span.get("start", span.get("start_offset")), span.get("end", span.get("end_offset"))
     else:
         start, end, label = span if isinstance(span, list) and len(span) == 3 else (None, None, None)
-    label = label[0] if isinstance(label, list) and label else label
-    if not (isinstance(start, int) and isinstance(end, int) and isinstance(label, str) and label):
-        raise InputError(f"{place}: entity {json.dumps(span)} needs start and end (numbers) and label (a string)")
-    if not 0 <= start < end <= len(text):
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
+    if not (type(start) is int and type(end) is int and isinstance(label, str) and label):
         raise InputError(
-            f"{place}: entity {json.dumps(span)} is empty or lies outside the text of {len(text)} characters"
+            f"{place}: entity {json.dumps(span)} needs start and end (whole numbers) and one label (a string)"
         )
-    return start, end, label
+    return CharacterSpan(start, end, label)
 
 
 def _own_tokens(tokens: Any, text: str, place: str) -> list[tuple[int, int]]:
-    """Offsets of tokens that a record brings itself: with offsets, or as strings found in the text one after another."""
+    """Offsets of tokens that a record has itself: as it gives them, or by finding the strings one after another."""
     offsets: list[tuple[int, int]] = []
-    for token in tokens:
+    for token in tokens if isinstance(tokens, list) else [tokens]:
         after = offsets[-1][1] if offsets else 0
         if isinstance(token, dict):
             start, end = token.get("start"), token.get("end")
         else:
             start = text.find(token, after) if isinstance(token, str) else -1
-            end = start + len(token)
+            end = start + len(token) if start >= 0 else -1
         if not (isinstance(start, int) and isinstance(end, int) and after <= start < end <= len(text)):
             raise InputError(f"{place}: token {json.dumps(token)} is not where it should be in the text")
         offsets.append((start, end))
     return offsets
-
-
-def _aligned(
-    spans: list[CharacterSpan], offsets: list[tuple[int, int]], text: str, place: str, ledger: Ledger
-) -> list[Span]:
-    """Spans of tokens; the rules are those of the module's head."""
-    starts = {start: index for index, (start, _) in enumerate(offsets)}
-    ends = {end: index + 1 for index, (_, end) in enumerate(offsets)}
-    found: list[Span] = []
-    for start, end, label in spans:
-        first, last = starts.get(start), ends.get(end)
-        if first is None or last is None:
-            shown = repr(text[start:end])
-            touched = [index for index, (begin, stop) in enumerate(offsets) if begin < end and stop > start]
-            if not touched:
-                raise InputError(f"{place}: {label} {shown} holds no token")
-            first, last = touched[0], touched[-1] + 1
-            ledger.note(
-                "misaligned", 1, lambda shown=shown, label=label: f"{place}: {label} {shown} is off token boundaries"
-            )
-        found.append(Span(label, first, last))
-    kept: list[Span] = []
-    for span in sorted(found, key=lambda span: (span.start - span.end, span.start)):
-        if any(span.start < other.end and other.start < span.end for other in kept):
-            ledger.note("overlapping", 1, lambda span=span: f"{place}: {span.label} overlaps another entity")
-        else:
-            kept.append(span)
-    return sorted(kept, key=lambda span: span.start)

@@ -12,7 +12,7 @@ from seqtag.data.example import Example, Ledger, Reader
 from seqtag.data.hub import HubReader
 from seqtag.data.jsonl import JsonlReader
 from seqtag.data.sample_corpus import SampleReader
-from seqtag.data.schema import DOCUMENT_ID, Corpus, Findings
+from seqtag.data.schema import DOCUMENT_ID, ENDS, STARTS, TAGS, TOKENS, Corpus, Findings
 from seqtag.data.storing import row_of, store
 from seqtag.errors import InputError
 from seqtag.schemes import Scheme, convert, detect_scheme, repair
@@ -33,78 +33,88 @@ def read_corpus(config: DataConfig, require_train: bool = True, only: Iterable[s
     """
     reader: Reader = _READERS[config.format](config)
     wanted = set(ROLES if only is None else only) | ({"train"} if require_train else set())
-    names = {"train": config.train, "validation": config.validation, "test": config.test}
-    is_share = isinstance(config.validation, float)
-    scheme = _scheme(reader, config)
+    share = config.validation if isinstance(config.validation, float) else None
+    names = {"train": config.train, "validation": None if share else config.validation, "test": config.test}
+    read = wanted | ({"train"} if share and "validation" in wanted else set())
+    parts = {role: str(name) for role, name in names.items() if name is not None and role in read}
+    scheme = _scheme(reader, config, list(parts.values()))
+
     splits: dict[str, Dataset] = {}
     findings: dict[str, Findings] = {}
-    for role in ROLES:
-        name = names[role]
-        needed = role in wanted or (role == "train" and is_share and "validation" in wanted)
-        if not needed or name is None or isinstance(name, float):
-            continue
-        splits[role], findings[role] = _read_split(reader, name, role, scheme, config)
-    if is_share and "validation" in wanted:
-        splits["train"], splits["validation"] = _hold_out(splits["train"], float(config.validation), config.split_seed)
-        findings["validation"] = Findings(f"{config.validation:g} of {findings['train'].source}", scheme)
-    for role in ROLES:
-        if role in splits and role not in wanted:
-            del splits[role], findings[role]
-        elif role in splits and not len(splits[role]):
-            raise InputError(f"{findings[role].source}: no sentences in it (the {role} part)")
-    return Corpus(DatasetDict(splits), findings)
+    for role, name in parts.items():
+        ledger = Ledger(reader.source(name), config.strict, scheme)
+        splits[role] = store(row_of(example) for example in _finished(reader.examples(name, ledger), ledger))
+        if not len(splits[role]):
+            raise InputError(f"{ledger.source}: no sentences in it (the {role} part)")
+        findings[role] = ledger.findings()
+    if share and "validation" in wanted:
+        splits["train"], splits["validation"] = _hold_out(splits["train"], share, config.split_seed)
+        findings["validation"] = Findings(f"{share:g} of {findings['train'].source}", scheme)
+    if config.max_sentence_length is not None and "train" in wanted:
+        splits["train"], findings["train"] = _cut(splits["train"], findings["train"], config.max_sentence_length)
+    kept = [role for role in ROLES if role in splits and role in wanted]
+    return Corpus(DatasetDict({role: splits[role] for role in kept}), {role: findings[role] for role in kept})
 
 
-def _scheme(reader: Reader, config: DataConfig) -> Scheme | None:
-    """The scheme of the source, found in its training part; None where nothing is tagged."""
+def _scheme(reader: Reader, config: DataConfig, parts: list[str]) -> Scheme | None:
+    """The scheme of the source; None where nothing is tagged.
+
+    It is found in the training part, or where that is neither asked for nor there, in the first part that is read.
+    """
     if config.tag_scheme != "auto":
         return config.tag_scheme
-    quiet = Ledger(reader.source(config.train), strict=False)
-    sequences = (example.tags for example in reader.examples(config.train, quiet) if example.tags is not None)
-    return detect_scheme(sequences)
-
-
-def _read_split(
-    reader: Reader, name: str, role: str, scheme: Scheme | None, config: DataConfig
-) -> tuple[Dataset, Findings]:
-    ledger = Ledger(reader.source(name), config.strict, scheme)
-    limit = config.max_sentence_length if role == "train" else None
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for example in reader.examples(name, ledger):
-            yield row_of(_finished(example, scheme, limit, ledger))
-
-    return store(rows()), ledger.findings()
-
-
-def _finished(example: Example, scheme: Scheme | None, limit: int | None, ledger: Ledger) -> Example:
-    """The example with well-formed IOB2 tags, and no longer than the limit."""
-    if not example.tokens:
-        raise InputError(f"{example.place}: a sentence without tokens; remove it")
-    tags = example.tags if example.tags is not None else ["O"] * len(example.tokens)
-    if len(tags) != len(example.tokens):
-        raise InputError(f"{example.place}: {len(example.tokens)} tokens but {len(tags)} tags")
+    name = config.train
     try:
-        if scheme is not None:
-            tags, changed = repair(tags, scheme)
-            ledger.note("repaired", changed, lambda: f"{example.place}: ill-formed {scheme} tags")
-        tags = convert(tags, "IOB2")
+        reader.source(name)
+    except InputError:
+        if not parts or name in parts:
+            raise
+        name = parts[0]
+    sequences = reader.tags(name)
+    first = next(sequences, None)
+    if first is None:
+        return None
+
+    def checked() -> Iterator[list[str]]:
+        yield first
+        yield from sequences
+
+    try:
+        return detect_scheme(checked())
+    except InputError:  # said again, with its place, when the part is read
+        return "IOB2"
+
+
+def _finished(examples: Iterable[Example], ledger: Ledger) -> Iterator[Example]:
+    """Examples with well-formed IOB2 tags."""
+    for example in examples:
+        if not example.tokens:
+            raise InputError(f"{example.place}: a sentence without tokens, or whose text holds no token; remove it")
+        tags = example.tags if example.tags is not None else ["O"] * len(example.tokens)
+        if len(tags) != len(example.tokens):
+            raise InputError(f"{example.place}: {len(example.tokens)} tokens but {len(tags)} tags")
+        if not example.from_spans:
+            try:
+                example.tags = _mended(tags, example.place, ledger)
+            except InputError as error:
+                raise InputError(f"{example.place}: {error}") from error
+        yield example
+
+
+def _mended(tags: list[str], place: str, ledger: Ledger) -> list[str]:
+    scheme = ledger.scheme or "IOB2"
+    try:
+        well_formed, changed = repair(tags, scheme)
     except InputError as error:
-        raise InputError(f"{example.place}: {error}; check data.tag_column") from error
-    if limit is not None and len(tags) > limit:
-        ledger.note("cut_tokens", len(tags) - limit, lambda: f"{example.place}: cut after {limit} tokens", fatal=False)
-        example.tokens, tags = example.tokens[:limit], tags[:limit]
-        if example.starts is not None and example.ends is not None:
-            example.starts, example.ends = example.starts[:limit], example.ends[:limit]
-    example.tags = tags
-    return example
+        raise InputError(f"{error}; check data.tag_column") from error
+    ledger.note("repaired", changed, lambda: f"{place}: ill-formed {scheme} tags")
+    return well_formed if scheme == "IOB2" else convert(well_formed, "IOB2")
 
 
 def _hold_out(train: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
     """Training and validation parts, whole documents to either side, in the order of the source."""
-    documents = train[DOCUMENT_ID]
     groups: dict[str, list[int]] = {}
-    for position, document in enumerate(documents):
+    for position, document in enumerate(train[DOCUMENT_ID]):
         groups.setdefault(document if document is not None else f"\0{position}", []).append(position)
     order = list(groups.values())
     random.Random(seed).shuffle(order)
@@ -114,7 +124,30 @@ def _hold_out(train: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset
             break
         held += group
     if len(held) in (0, len(train)):
-        raise InputError(f"data.validation {share:g}: leaves nothing on one side of {len(train)} sentences")
+        raise InputError(
+            f"data.validation {share:g}: leaves nothing on one side of {len(train)} sentences in {len(order)} "
+            "documents (they stay whole); name a validation part instead"
+        )
     taken = set(held)
     kept = [position for position in range(len(train)) if position not in taken]
     return train.select(kept), train.select(sorted(held))
+
+
+def _cut(train: Dataset, findings: Findings, limit: int) -> tuple[Dataset, Findings]:
+    """The training part with no sentence longer than `limit` tokens, and the account of what that took away."""
+    ledger = Ledger.of(findings)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for position, row in enumerate(train):
+            assert isinstance(row, dict)
+            excess = len(row[TOKENS]) - limit
+            if excess > 0:
+                place = f"{findings.source}: sentence {position + 1} of the training part"
+                ledger.note("cut_tokens", excess, lambda place=place: f"{place} cut after {limit} tokens", fatal=False)
+                for name in (TOKENS, TAGS, STARTS, ENDS):
+                    if name in row:
+                        row[name] = row[name][:limit]
+            yield row
+
+    cut = store(rows(), train.features)
+    return (cut, ledger.findings()) if ledger.cut_tokens else (train, findings)

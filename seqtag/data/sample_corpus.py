@@ -24,6 +24,10 @@ class SampleReader:
             raise InputError(f"the sample corpus has no split {name!r}; it has {', '.join(SPLITS)}")
         return f"the sample corpus, {name}"
 
+    def tags(self, name: str) -> Iterator[list[str]]:
+        """None: it has character spans."""
+        return iter(())
+
     def examples(self, name: str, ledger: Ledger) -> Iterator[Example]:
         """Its texts."""
         self.source(name)

@@ -12,7 +12,9 @@ token). `label` (string) where the source labels whole sentences. All other colu
 
 from dataclasses import dataclass, field
 
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict  # noqa: F401 - run-time type checks of a DatasetDict look for Dataset here
+
+from seqtag.schemes import Scheme
 
 TOKENS, TAGS, DOCUMENT_ID = "tokens", "tags", "document_id"
 TEXT, STARTS, ENDS, LABEL = "text", "starts", "ends", "label"
@@ -24,8 +26,8 @@ class Findings:
 
     source: str
     """The file or data set split, as it is named to the user."""
-    scheme: str | None = None
-    """Tag scheme the source is written in; None where it has no tags (spans)."""
+    scheme: Scheme | None = None
+    """Tag scheme the source is written in; None where it has no tags (character spans, or labels alone)."""
     repaired: int = 0
     """Tags changed to make ill-formed sequences well-formed."""
     misaligned: int = 0
@@ -34,6 +36,8 @@ class Findings:
     """Spans dropped because they overlap one already taken."""
     cut_tokens: int = 0
     """Tokens beyond data.max_sentence_length."""
+    left_out: int = 0
+    """Rows of a Hub set without tokens, and records that their annotator rejected (Prodigy's `answer`)."""
     examples: tuple[str, ...] = ()
     """The first few of the above, each with its place, for messages."""
 

@@ -26,7 +26,7 @@ _FEATURES = {
     ENDS: _OFFSETS,
     LABEL: _STRING,
 }
-_OPTIONAL = (TEXT, STARTS, ENDS, LABEL)
+_ALWAYS = (TOKENS, TAGS, DOCUMENT_ID)
 
 
 @functools.cache
@@ -51,39 +51,32 @@ def row_of(example: Example) -> dict[str, Any]:
     return row | {name if name not in row else f"source_{name}": value for name, value in example.extra.items()}
 
 
-def store(rows: Iterable[dict[str, Any]]) -> datasets.Dataset:
+def store(rows: Iterable[dict[str, Any]], features: datasets.Features | None = None) -> datasets.Dataset:
     """Write rows to Arrow as they come and map the file: a corpus need not fit into memory.
 
-    The first row tells which extra columns there are. Columns of the schema that stay empty are left out, `document_id`
-    excepted.
+    The first row tells which columns there are and, without `features`, the types of those beyond the schema.
+    Columns that stay empty are left out, `document_id` excepted.
     """
     remaining = iter(rows)
     first = next(remaining, None)
     if first is None:
         return datasets.Dataset.from_dict({TOKENS: [], TAGS: [], DOCUMENT_ID: []})
     path = _folder() / f"{len(list(_folder().iterdir()))}.arrow"
-    filled = set()
-    with ArrowWriter(path=str(path), features=_features(first)) as writer:
+    empty = set(first).difference(_ALWAYS)
+    with ArrowWriter(path=str(path), features=features or _features(first)) as writer:
         for row in chain([first], remaining):
             writer.write(row)
-            filled.update(name for name in _OPTIONAL if row[name] is not None)
+            if empty:
+                empty = {name for name in empty if row[name] is None}
         writer.finalize()
-    dataset = datasets.Dataset.from_file(str(path))
-    return dataset.remove_columns([name for name in _OPTIONAL if name not in filled])
+    return datasets.Dataset.from_file(str(path)).remove_columns(list(empty))
 
 
 def _features(row: dict[str, Any]) -> datasets.Features:
-    """Types of the schema, and for extra columns what the first row shows."""
-
-    def guess(value: Any) -> Any:
-        if isinstance(value, bool):
-            return datasets.Value("bool")
-        if isinstance(value, int):
-            return datasets.Value("int64")
-        if isinstance(value, float):
-            return datasets.Value("float64")
-        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-            return datasets.List(_STRING)
-        return _STRING
-
-    return datasets.Features({name: _FEATURES.get(name) or guess(value) for name, value in row.items()})
+    """Types of the schema; of extra columns, lists of strings where the first row has one, else strings."""
+    return datasets.Features(
+        {
+            name: _FEATURES.get(name) or (datasets.List(_STRING) if isinstance(value, list) else _STRING)
+            for name, value in row.items()
+        }
+    )

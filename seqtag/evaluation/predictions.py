@@ -1,49 +1,100 @@
-"""Predictions files: gold beside predicted, in CoNLL columns, or as JSONL where tokens do not fit into columns."""
+"""Predictions files: gold beside predicted, in CoNLL columns, or as JSONL where a split does not fit into columns."""
 
 import json
-import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
 from seqtag.data.schema import DOCUMENT_ID, TAGS, TOKENS
+from seqtag.evaluation.reports import write_whole
 
-_HEADER = "# columns: token, gold tag, predicted tag\n"
+_SENTENCE_ID = "sentence_id"
+_BREAKS = re.compile(r"[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+"""What some reader or other takes for the end of a column or of a line."""
+_DOCUMENT_START = "-DOCSTART-"
+
+
+class _DoesNotFit(Exception):  # noqa: N818 - not an error: it chooses the format
+    """Columns would not be read back as they were."""
 
 
 def write_predictions(dataset: Dataset, predicted: Sequence[Sequence[str]], directory: Path, name: str) -> Path:
-    """Write `name.conll`: token, gold and predicted tag separated by TAB, a blank line after each sentence.
+    """Write `name.conll` whole or not at all, and return its path.
 
-    The document and other plain columns of the source stand in comment lines before a sentence. Where a token is empty or
-    holds white space that would break a line or a column, the whole split is written to `name.jsonl` instead, a sentence
-    a line with `tokens`, `tags`, `predicted` and the source's columns.
+    A token a line: the token, the source's other columns of strings, gold tag, predicted tag, separated by TAB; a blank
+    line after each sentence. `# newdoc id = …` begins a document, and the source's plain values stand in comment lines
+    `# name = value` before a sentence, runs of white space as one space.
+
+    Where that would not be read back as it was (a token is empty, holds TAB or a line break, or reads like a comment or
+    a document's start; sentences with and without document), the whole split is written to `name.jsonl` instead, a
+    sentence a line with `tokens`, `tags`, `predicted` and the source's columns.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    fits = not any(
-        not token
-        or token != token.strip()
-        or any(char in token for char in "\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
-        for tokens in dataset[TOKENS]
-        for token in tokens
-    )
-    path = directory / f"{name}.{'conll' if fits else 'jsonl'}"
-    staging = path.with_name(f".{path.name}.tmp")
-    with open(staging, "w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
-        if fits:
-            file.write(_HEADER)
-        for row, tags in zip(dataset, predicted, strict=True):
-            file.writelines(_columns(row, tags) if fits else [json.dumps({**row, "predicted": tags}) + "\n"])
-    os.replace(staging, path)
+    try:
+        path = directory / f"{name}.conll"
+        write_whole(path, _conll(dataset, predicted))
+    except _DoesNotFit:
+        path = directory / f"{name}.jsonl"
+        write_whole(path, _jsonl(dataset, predicted))
     return path
 
 
-def _columns(row: dict[str, Any], predicted: Sequence[str]) -> Iterator[str]:
-    for name, value in row.items():
-        plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-        if (plain or name == DOCUMENT_ID) and value is not None:
-            yield f"# {name} = {' '.join(str(value).split())}\n"
-    for token, gold, tag in zip(row[TOKENS], row[TAGS], predicted, strict=True):
-        yield f"{token}\t{gold}\t{tag}\n"
-    yield "\n"
+def _rows(dataset: Dataset, predicted: Sequence[Sequence[str]]) -> Iterator[tuple[Mapping[str, Any], Sequence[str]]]:
+    for row, tags in zip(dataset, predicted, strict=True):
+        assert isinstance(row, Mapping)
+        yield row, tags
+
+
+def _jsonl(dataset: Dataset, predicted: Sequence[Sequence[str]]) -> Iterator[str]:
+    for row, tags in _rows(dataset, predicted):
+        yield json.dumps({**row, "predicted": tags}, default=str) + "\n"
+
+
+def _conll(dataset: Dataset, predicted: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of the file. Raises _DoesNotFit where they would not be read back."""
+    carried = [name for name in dataset.column_names if name not in (TOKENS, TAGS) and _is_strings(dataset, name)]
+    yield f"# columns: {_one_line(', '.join(['token', *carried, 'gold tag', 'predicted tag']))}\n"
+    document = None
+    for index, (row, tags) in enumerate(_rows(dataset, predicted)):
+        if index and (row[DOCUMENT_ID] is None) != (document is None):
+            raise _DoesNotFit
+        if row[DOCUMENT_ID] != document:
+            document = row[DOCUMENT_ID]
+            yield f"# newdoc id = {_one_line(document)}\n"
+        for name, value in row.items():
+            if isinstance(value, str | int | float) and not isinstance(value, bool) and name != DOCUMENT_ID:
+                yield f"# {'sent_id' if name == _SENTENCE_ID else _one_line(name)} = {_one_line(value)}\n"
+        for fields in zip(row[TOKENS], *(row[name] for name in carried), row[TAGS], tags, strict=True):
+            yield _line(fields)
+        yield "\n"
+
+
+def _is_strings(dataset: Dataset, name: str) -> bool:
+    """Whether a column holds a string a token, as the other columns of CoNLL files do."""
+    element = getattr(dataset.features[name], "feature", None)
+    return getattr(element, "dtype", None) == "string" and all(
+        values is not None and None not in values and len(values) == len(tokens)
+        for values, tokens in zip(dataset[name], dataset[TOKENS], strict=True)
+    )
+
+
+def _line(fields: Sequence[str]) -> str:
+    line = "\t".join(fields)
+    token = fields[0]
+    if (
+        not token.strip()
+        or token != token.strip()
+        or _DOCUMENT_START in fields
+        or line.count("\t") != len(fields) - 1
+        or any(_BREAKS.search(field) for field in fields)
+        or (token[0] == "#" and (" " in token or "=\t" in line))
+    ):
+        raise _DoesNotFit
+    return line + "\n"
+
+
+def _one_line(value: Any) -> str:
+    return " ".join(str(value).split())

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,20 @@ SELECTION = "validation"
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write `path` (JSON) and the same for people beside it, each whole or not at all."""
-    write_whole(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    write_whole(path.with_suffix(".txt"), format_report(report))
+    """Write the report whole or not at all: for people where `path` ends in `.txt`, else as JSON."""
+    text = format_report(report) if path.suffix == ".txt" else json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, [text])
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is never seen half-written."""
+def write_whole(path: Path, parts: Iterable[str]) -> None:
+    """Write text so that the file is never seen half-written, and a failure leaves what was there before."""
     staging = path.with_name(f".{path.name}.tmp")
-    staging.write_text(text, encoding="utf-8", errors="surrogatepass")
-    os.replace(staging, path)
+    try:
+        with open(staging, "w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
+            file.writelines(parts)
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
 
 
 def format_report(report: dict[str, Any]) -> str:
@@ -68,7 +72,7 @@ def describe_findings(corpus: Corpus) -> str:
     """What was read, a line a part, and what reading it changed."""
     lines = []
     for role, dataset in corpus.splits.items():
-        found = corpus.findings[role]
+        found = corpus.findings[str(role)]
         changes = {
             "tags repaired": found.repaired,
             "spans moved to token boundaries": found.misaligned,
@@ -86,7 +90,7 @@ def format_scores(name: str, scores: dict[str, Any]) -> str:
     selected = ", used for model selection" if scores.get("used_for_selection") else ""
     low, high = scores["f1_ci95"]
     conlleval = scores["conlleval"]
-    width = max(len("all labels"), *map(len, scores["per_label"]), 0) if scores["per_label"] else len("all labels")
+    width = max(map(len, ["all labels", *scores["per_label"]]))
     lines = [
         f"{name}{selected}: {scores['sentences']:,} sentences, {scores['tokens']:,} tokens, "
         f"{scores['entities']:,} spans",
@@ -95,9 +99,8 @@ def format_scores(name: str, scores: dict[str, Any]) -> str:
     ]
     rows = {**scores["per_label"], "all labels": {**scores, "support": scores["entities"]}}
     for label, row in rows.items():
-        lines.append(
-            f"{label:<{width}}  {row['precision']:>9.4f}  {row['recall']:>6.4f}  {row['f1']:>6.4f}  {row['support']:>7,}"
-        )
+        figures = f"{row['precision']:>9.4f}  {row['recall']:>6.4f}  {row['f1']:>6.4f}  {row['support']:>7,}"
+        lines.append(f"{label:<{width}}  {figures}")
     lines += [
         "",
         f"F1 {scores['f1']:.4f}, 95 % interval {low:.4f} to {high:.4f} (scoring: {scores['scoring']}, seqeval, IOB2)",

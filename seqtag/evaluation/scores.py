@@ -4,7 +4,6 @@ Tags come in IOB2. *Strict* is seqeval with `mode="strict"` and `scheme=IOB2`: a
 well-formed. *Conlleval* is seqeval's default, which reads ill-formed tags as the CoNLL-2000 scorer does.
 """
 
-import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -16,10 +15,12 @@ from seqtag.schemes import Span, tags_to_spans
 
 Tags = Sequence[Sequence[str]]
 
+_ZERO_DIVISION: dict[str, Any] = {"zero_division": 0}
+"""A label without a span scores 0, without a warning (seqeval's annotation knows only its default, a string)."""
 _ALL = "micro avg"
 """seqeval's name for all labels together."""
-_CHUNK = 64
-"""Bootstrap resamples drawn at a time, so that memory stays bounded."""
+_DRAWN = 2**20
+"""Sentences drawn at a time for the bootstrap, so that memory stays bounded."""
 
 
 class SpanCounts(NamedTuple):
@@ -52,16 +53,20 @@ def _f1(correct: Any, predicted: Any, gold: Any) -> Any:
 
 
 def f1_interval(counts: SpanCounts, samples: int, seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile interval of F1 over sentences drawn with replacement (Efron and Tibshirani 1993, chapter 13)."""
+    """The 95 % percentile interval of F1 over sentences drawn with replacement.
+
+    Efron and Tibshirani 1993, chapter 13. (0, 0) where there is no sentence.
+    """
     sentences = len(counts.gold)
     if sentences == 0:
         return 0.0, 0.0
     rng = np.random.default_rng(seed)
     table = np.stack(counts, axis=1).astype(np.float64)
     scores: list[Float[np.ndarray, " chunk"]] = []
-    for start in range(0, samples, _CHUNK):
+    chunk = max(1, _DRAWN // sentences)
+    for start in range(0, samples, chunk):
         # How often each sentence is drawn, then one product for all sums of the chunk.
-        draws = rng.integers(0, sentences, (min(_CHUNK, samples - start), sentences))
+        draws = rng.integers(0, sentences, (min(chunk, samples - start), sentences))
         times = np.stack([np.bincount(draw, minlength=sentences) for draw in draws])
         scores.append(_f1(*(times @ table).T))
     low, high = np.percentile(np.concatenate(scores), [2.5, 97.5])
@@ -91,7 +96,9 @@ def score_tags(
     strict = _seqeval(gold_list, predicted_list, strict=True)
     lenient = _seqeval(gold_list, predicted_list, strict=False)
     spans: list[Span] = [span for tags in gold for span in tags_to_spans(tags)]
-    labels = Counter(span.label for span in spans)
+    unseen = Counter(span.label for span in spans)
+    for label in known_labels:
+        del unseen[label]
     tokens = sum(map(len, gold))
     equal = sum(
         own == other
@@ -99,6 +106,8 @@ def score_tags(
         for own, other in zip(gold_tags, predicted_tags, strict=True)
     )
     micro = strict.pop(_ALL)
+    found = Counter(span.label for tags in predicted for span in tags_to_spans(tags))
+    per_label = {label: {**figures, "predicted": found[label]} for label, figures in strict.items()}
     return {
         "f1": micro["f1"],
         "precision": micro["precision"],
@@ -106,13 +115,13 @@ def score_tags(
         "accuracy": equal / tokens if tokens else 0.0,
         "scoring": "strict",
         "conlleval": {name: lenient[_ALL][name] for name in ("f1", "precision", "recall")},
-        "per_label": strict,
+        "per_label": per_label,
         "f1_ci95": list(f1_interval(counts, bootstrap_samples, seed)),
         "sentences": len(gold),
         "tokens": tokens,
         "entities": len(spans),
         "repaired": repaired,
-        "unseen_labels": sum(count for label, count in labels.items() if label not in set(known_labels)),
+        "unseen_labels": sum(unseen.values()),
     }
 
 
@@ -125,10 +134,8 @@ def _seqeval(gold: list[list[str]], predicted: list[list[str]], strict: bool) ->
     from seqeval.scheme import IOB2
 
     # The scheme must be named with the mode: elsewhere seqeval is silently lenient without one.
-    mode = {"mode": "strict", "scheme": IOB2} if strict else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # labels without a span score 0, as reported
-        report = classification_report(gold, predicted, output_dict=True, zero_division=0, **mode)
+    mode: dict[str, Any] = {"mode": "strict", "scheme": IOB2} if strict else {}
+    report: Any = classification_report(gold, predicted, output_dict=True, **mode, **_ZERO_DIVISION)
     return {
         name: {
             "f1": float(figures["f1-score"]),

@@ -1,5 +1,7 @@
-"""Training state on disk, by Orbax: written whole or not at all, the last two kept."""
+"""Training state on disk: arrays by Orbax, the rest as JSON; written whole or not at all, the last two kept."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +10,10 @@ import orbax.checkpoint as ocp
 
 from seqtag.errors import InputError
 from seqtag.training.state import Progress, TrainState
+
+_KEPT = 2
+_ARRAYS, _PROGRESS = "arrays", "progress.json"
+_WRITING, _REPLACED = ".writing", ".replaced"
 
 
 class Checkpoint(NamedTuple):
@@ -21,44 +27,56 @@ class Checkpoint(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of a run, numbered by update."""
+    """The checkpoints of a run, folders named by the number of updates.
+
+    Each is written under another name and renamed when it is complete, so that a process killed at any moment leaves
+    whole ones only.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-        self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
+        self._arrays = ocp.StandardCheckpointer()
+
+    def _numbers(self) -> list[int]:
+        if not self.directory.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdigit())
 
     def latest(self) -> int | None:
-        """The number of the newest whole checkpoint; None before the first."""
-        return self._manager.latest_step()
+        """The number of the newest checkpoint; None before the first."""
+        return max(self._numbers(), default=None)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint. Saving the same update twice keeps the later one. Raises OSError when the disk is full."""
-        number = int(checkpoint.state.step)
+        """Write a checkpoint; of two of the same update the later stays. Raises OSError, when the disk is full say."""
+        staging, target = self.directory / _WRITING, self.directory / str(int(checkpoint.state.step))
+        shutil.rmtree(staging, ignore_errors=True)
         arrays = {"state": checkpoint.state, "best": checkpoint.best, "constants": checkpoint.constants}
-        items = ocp.args.Composite(
-            arrays=ocp.args.StandardSave(arrays), progress=ocp.args.JsonSave(checkpoint.progress.to_dict())
-        )
-        if number == self.latest():
-            self._manager.delete(number)
-        self._manager.save(number, args=items, force=True)
+        self._arrays.save((staging / _ARRAYS).absolute(), arrays)
+        self._arrays.wait_until_finished()
+        (staging / _PROGRESS).write_text(json.dumps(checkpoint.progress.to_dict()), encoding="utf-8")
+        if target.exists():
+            replaced = self.directory / _REPLACED
+            shutil.rmtree(replaced, ignore_errors=True)
+            target.rename(replaced)
+        staging.rename(target)
+        shutil.rmtree(self.directory / _REPLACED, ignore_errors=True)
+        for number in self._numbers()[:-_KEPT]:
+            shutil.rmtree(self.directory / str(number))
 
     def restore(self, like: Checkpoint) -> Checkpoint:
         """The newest checkpoint, its arrays placed as those of `like`. Raises InputError when it is damaged."""
-        number = self.latest()
+        path = self.directory / str(self.latest())
         arrays = {"state": like.state, "best": like.best, "constants": like.constants}
-        wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, arrays)
-        items = ocp.args.Composite(arrays=ocp.args.StandardRestore(wanted), progress=ocp.args.JsonRestore())
         try:
-            found = self._manager.restore(number, args=items)
-            progress = Progress(**found["progress"])
+            progress = Progress(**json.loads((path / _PROGRESS).read_text(encoding="utf-8")))
+            wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, arrays)
+            found = self._arrays.restore((path / _ARRAYS).absolute(), wanted)
         except Exception as error:  # Orbax raises many kinds for a file cut short
             raise InputError(
-                f"{self.directory / str(number)}: this checkpoint cannot be read; "
-                "delete the folder to go on from the one before it"
+                f"{path}: this checkpoint cannot be read; delete the folder to go on from the one before it"
             ) from error
-        return Checkpoint(progress=progress, **found["arrays"])
+        return Checkpoint(progress=progress, **found)
 
     def close(self) -> None:
         """Wait for what is being written."""
-        self._manager.close()
+        self._arrays.close()

@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ _IN_FLIGHT = 4
 """Steps whose loss is not fetched yet: enough that the device need not wait for the host."""
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """What the loop tells whoever watches."""
 

@@ -67,6 +67,7 @@ def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Re
     trained = experiment.trained(fitted.params)
     save_model(trained, run.model, model_card(trained, report))
     write_report(report, run.report)
+    write_report(report, run.report.with_suffix(".txt"))
     return Result(report, example)
 
 
@@ -82,5 +83,6 @@ def _describe_training(fitted: Fitted, predictor: Predictor) -> dict[str, Any]:
         "compile_seconds": fitted.compile_seconds + predictor.programs.seconds,
         "compiled_shapes": fitted.compiled_shapes + len(predictor.programs),
         "compiled_shapes_training": fitted.compiled_shapes,
+        "devices": predictor.devices.count,
         "peak_memory_bytes": peak_memory_bytes(),
     }

@@ -1,0 +1,246 @@
+"""Training through the real command: what it leaves, and that a stopped run ends as one that never was."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from corpora import make_corpus, settings
+
+from seqtag import evaluate, train
+from seqtag.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_corpus(tmp_path_factory.mktemp("corpus") / "corpus", train=120)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compiled programs are shared by the runs here, and with nobody else."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("runs") / "finished"
+    assert train.main([*settings(corpus, training__epochs=4), "--output", str(output)]) == 0
+    return output
+
+
+def weights(run: Path) -> bytes:
+    return (run / "model" / "model.safetensors").read_bytes()
+
+
+def command(*arguments: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "seqtag.train", *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_run_leaves_what_it_promises(finished: Path) -> None:
+    found = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
+    assert {
+        "config.yaml",
+        "model/config.json",
+        "model/model.safetensors",
+        "model/vocabulary.json",
+        "model/README.md",
+        "log.jsonl",
+        "report.json",
+        "report.txt",
+        "predictions/validation.conll",
+        "predictions/test.conll",
+    } <= found
+    report = json.loads((finished / "report.json").read_text())
+    assert report["splits"]["test"]["f1"] > 0.8
+    assert report["splits"]["validation"]["used_for_selection"]
+    assert set(report["splits"]["test"]) >= {
+        "f1", "precision", "recall", "accuracy", "scoring", "conlleval", "per_label", "f1_ci95", "sentences", "tokens",
+        "entities", "repaired", "unseen_labels",
+    }  # fmt: skip
+    assert set(report["training"]) >= {
+        "epochs", "seconds", "tokens", "tokens_per_second", "compile_seconds", "compiled_shapes", "peak_memory_bytes",
+    }  # fmt: skip
+    assert report["training"]["compiled_shapes"] == 2
+    log = logged(finished)
+    assert [entry["epoch"] for entry in log] == [1, 2, 3, 4]
+    assert log[-1]["loss"] < log[0]["loss"]
+
+
+def test_the_shipped_model_names_no_local_path(finished: Path, corpus: Path) -> None:
+    for name in ("config.json", "vocabulary.json", "README.md"):
+        assert str(corpus.parent) not in (finished / "model" / name).read_text()
+
+
+def test_evaluate_gives_the_scores_of_the_run(finished: Path, tmp_path: Path) -> None:
+    report_file = tmp_path / "scores.json"
+    assert evaluate.main(["--model", str(finished / "model"), "--report", str(report_file)]) == 0
+    own = json.loads((finished / "report.json").read_text())["splits"]
+    again = json.loads(report_file.read_text())["splits"]
+    for role in ("validation", "test"):
+        assert {name: own[role][name] for name in ("f1", "accuracy", "per_label", "conlleval")} == {
+            name: again[role][name] for name in ("f1", "accuracy", "per_label", "conlleval")
+        }
+
+
+def test_predictions_stand_beside_gold(finished: Path, corpus: Path) -> None:
+    from corpora import sentences
+
+    blocks = (finished / "predictions" / "test.conll").read_text().split("\n\n")
+    gold = sentences(20, seed=2)
+    rows = [[line.split("\t") for line in block.splitlines() if not line.startswith("#")] for block in blocks[:-1]]
+    assert [([row[0] for row in block], [row[1] for row in block]) for block in rows] == gold
+
+
+def test_the_same_seed_gives_the_same_bytes(finished: Path, corpus: Path, tmp_path: Path) -> None:
+    train.main([*settings(corpus, training__epochs=4), "--output", str(tmp_path / "again")])
+    assert weights(tmp_path / "again") == weights(finished)
+    train.main([*settings(corpus, training__epochs=4), "--seed", "2", "--output", str(tmp_path / "other")])
+    assert weights(tmp_path / "other") != weights(finished)
+
+
+@pytest.mark.parametrize("more", [{}, {"training__ema_decay": 0.9, "training__schedule": "plateau"}])
+def test_a_killed_run_ends_in_the_same_bytes(corpus: Path, tmp_path: Path, more: dict) -> None:
+    arguments = settings(corpus, training__epochs=14, training__checkpoint_steps=3, **more)
+    train.main([*arguments, "--output", str(tmp_path / "whole")])
+    killed = tmp_path / "killed"
+    for _ in range(2):
+        resume = ["--resume"] if killed.exists() else []
+        process = command(*arguments, "--output", str(killed), *resume)
+        before = lines(killed)
+        deadline = time.monotonic() + 120
+        while lines(killed) < before + 2 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert process.poll() is None, "it was over before it could be killed: the test shows nothing"
+        process.kill()
+        process.communicate()
+    train.main([*arguments, "--output", str(killed), "--resume"])
+    assert weights(killed) == weights(tmp_path / "whole")
+    logs = [
+        [(entry["epoch"], entry["loss"], entry["validation_f1"]) for entry in logged(run)]
+        for run in (killed, tmp_path / "whole")
+    ]
+    assert logs[0] == logs[1]
+
+
+def logged(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def lines(run: Path) -> int:
+    return len((run / "log.jsonl").read_text().splitlines()) if (run / "log.jsonl").exists() else 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_writes_a_checkpoint_first(corpus: Path, tmp_path: Path, number: int, code: int) -> None:
+    arguments = [*settings(corpus, training__epochs=2000), "--output", str(tmp_path / "run")]
+    process = command(*arguments)
+    deadline = time.monotonic() + 120
+    while lines(tmp_path / "run") < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    steps = [int(path.name) for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()]
+    assert max(steps) >= logged(tmp_path / "run")[-1]["step"]
+
+
+def test_more_epochs_may_be_asked_for_and_nothing_else(finished: Path, corpus: Path, tmp_path: Path) -> None:
+    output = ["--output", str(tmp_path / "run")]
+    train.main([*settings(corpus, training__epochs=1), *output])
+    with pytest.raises(InputError, match="already holds a run"):
+        train.main([*settings(corpus), *output])
+    with pytest.raises(InputError, match=r"model.hidden_size is 8 in .* and 9 now"):
+        train.main(["--model.hidden_size", "9", "--resume", *output])
+    train.main(["--training.epochs", "2", "--resume", *output])
+    assert lines(tmp_path / "run") == 2
+    with pytest.raises(InputError, match=r"cannot become fewer"):
+        train.main(["--training.epochs", "1", "--resume", *output])
+
+
+def test_a_damaged_checkpoint_is_named(finished: Path, corpus: Path, tmp_path: Path) -> None:
+    output = ["--output", str(tmp_path / "run")]
+    train.main([*settings(corpus, training__epochs=1), *output])
+    for part in (tmp_path / "run" / "checkpoints").rglob("*"):
+        if part.is_file() and "/d/" in part.as_posix():
+            part.write_bytes(part.read_bytes()[:50])
+    with pytest.raises(InputError, match=r"checkpoints/\d+: this checkpoint cannot be read; delete the folder"):
+        train.main(["--training.epochs", "2", "--resume", *output])
+
+
+def test_changed_data_cannot_be_resumed(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "corpus")
+    output = ["--output", str(tmp_path / "run")]
+    train.main([*settings(corpus, training__epochs=1), *output])
+    with (corpus / "train.txt").open("a") as file:
+        file.write("\nNew B-PER\n")
+    with pytest.raises(InputError, match="the training data or word vectors have changed"):
+        train.main(["--training.epochs", "2", "--resume", *output])
+
+
+def test_eight_devices_do_the_same_work(corpus: Path, tmp_path: Path) -> None:
+    """The same losses and scores, to rounding, on eight simulated devices as on one."""
+    logs, reports = [], []
+    for devices in ("1", "8"):
+        output = tmp_path / devices
+        process = command(
+            *settings(corpus, training__epochs=3, model__dropout=0.3), "--output", str(output), JAX_NUM_CPU_DEVICES=devices
+        )
+        _, errors = process.communicate(timeout=200)
+        assert process.returncode == 0, errors
+        logs.append([entry["loss"] for entry in logged(output)])
+        reports.append(json.loads((output / "report.json").read_text()))
+    assert [report["training"]["devices"] for report in reports] == [1, 8]
+    assert logs[1] == pytest.approx(logs[0], rel=1e-4)
+    assert reports[1]["splits"]["test"]["f1"] == pytest.approx(reports[0]["splits"]["test"]["f1"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"model__encoder": "gru", "model__head": "softmax", "model__num_layers": 2},
+        {"model__encoder": "rnn", "model__bidirectional": "false", "model__char_encoder": "lstm", "model__char_features": 4},
+        {"training__pack_sentences": "false", "training__optimizer": "sgd", "training__schedule": "inverse_time",
+         "model__char_encoder": "cnn", "training__early_stopping": 1},
+        {"training__precision": "bfloat16", "training__optimizer": "adamw", "training__weight_decay": 0.01,
+         "training__warmup_steps": 3, "model__tag_scheme": "IOB2", "model__locked_dropout": "true",
+         "model__embedding_dropout": 0.1, "training__tensorboard": "true"},
+    ],
+    ids=["gru softmax 2 layers", "rnn forward char lstm", "unpacked sgd char cnn", "bfloat16 adamw iob2"],
+)  # fmt: skip
+def test_every_kind_of_model_trains_and_loads(corpus: Path, tmp_path: Path, more: dict) -> None:
+    output = tmp_path / "run"
+    assert train.main([*settings(corpus, training__epochs=3, **more), "--output", str(output)]) == 0
+    log = logged(output)
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert evaluate.main(["--model", str(output), "--split", "test"]) == 0
+    if "training__tensorboard" in more:
+        assert list((output / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize("tune", ["true", "false"])
+def test_word_vectors_join_the_vocabulary(corpus: Path, tmp_path: Path, tune: str) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("ada 1 0 0\nrome 0 1 0\noslo 0 0.5 0.25\n")
+    output = tmp_path / "run"
+    more = {"model__word_vectors": vectors, "model__tune_word_vectors": tune}
+    assert train.main([*settings(corpus, training__epochs=1, **more), "--output", str(output)]) == 0
+    vocabulary = json.loads((output / "model" / "vocabulary.json").read_text())
+    assert vocabulary["vectors"] == ["ada", "rome", "oslo"]
+    from safetensors.numpy import load_file
+
+    table = load_file(output / "model" / "model.safetensors")["embeddings.vectors.table"]
+    assert (table[4] == [0, 0.5, 0.25]).all()  # no training sentence has it
+    assert (table[2] == [1, 0, 0]).all() == (tune == "false")
+    assert evaluate.main(["--model", str(output), "--split", "test"]) == 0
