@@ -45,8 +45,8 @@ def choose_buckets(
 ) -> Buckets:
     """At most `max_buckets` row lengths for training sentences of these lengths.
 
-    Packed, they double from 32 until the longest fits, the last one taking it whole. Otherwise they are those that leave
-    the fewest padded slots, by dynamic programming, a bucket paying for its last, partly filled batch too.
+    Packed, they double from 32 until the longest fits, the last one taking it whole. Otherwise they are those that
+    leave the fewest padded slots, by dynamic programming, a bucket paying for its last, partly filled batch too.
     """
     longest = int(lengths.max(initial=1))
     if not packed:
@@ -199,7 +199,7 @@ def make_batch(
 
 def in_order(
     plans: Sequence[Plan],
-    results: Iterable[Int[np.ndarray, "rows time"]],
+    results: Iterable[Int[np.ndarray, "..."]],
     lengths: Int[np.ndarray, " sentences"],
 ) -> list[Int[np.ndarray, "..."]]:
     """What was computed for each token, cut into sentences, in the order of the data set."""

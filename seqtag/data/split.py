@@ -1,10 +1,10 @@
 """A split ready for batching: sentences by position, tags as ids of the model."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-import pyarrow.compute
+import pyarrow.compute as pc
 from datasets import Dataset
 from jaxtyping import Int
 
@@ -63,6 +63,6 @@ class TagIds:
 
 
 def _list_lengths(dataset: Dataset) -> Int[np.ndarray, " sentences"]:
-    column = dataset.with_format("arrow").select_columns([TOKENS])
-    chunks = [pyarrow.compute.list_value_length(table[TOKENS]).to_numpy() for table in column.iter(batch_size=100_000)]
+    tables = cast("Iterable[Any]", dataset.with_format("arrow").select_columns([TOKENS]).iter(batch_size=100_000))
+    chunks = [pc.call_function("list_value_length", [table[TOKENS]]).to_numpy() for table in tables]
     return np.concatenate(chunks).astype(np.int64) if chunks else np.zeros(0, np.int64)

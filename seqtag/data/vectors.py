@@ -17,7 +17,7 @@ class WordVectors(NamedTuple):
 
 
 def read_word_vectors(path: str | Path) -> WordVectors:
-    """A word and its numbers a line, separated by spaces; a first line `words features` (word2vec, fastText) is skipped.
+    """A word and its numbers a line, separated by spaces; a first line `words features` (as in word2vec) is skipped.
 
     Words may hold spaces: the width is that of the header or, without one, the number of trailing numbers in the first
     line. Of a word that stands twice, the first is kept. Raises InputError that names file and line.

@@ -77,6 +77,7 @@ def describe_findings(corpus: Corpus) -> str:
             "tags repaired": found.repaired,
             "spans moved to token boundaries": found.misaligned,
             "overlapping spans dropped": found.overlapping,
+            "records left out": found.left_out,
             "tokens cut": found.cut_tokens,
         }
         told = "".join(f", {count:,} {what}" for what, count in changes.items() if count)

@@ -53,7 +53,8 @@ class Checkpoints:
         arrays = {"state": checkpoint.state, "best": checkpoint.best, "constants": checkpoint.constants}
         self._arrays.save((staging / _ARRAYS).absolute(), arrays)
         self._arrays.wait_until_finished()
-        (staging / _PROGRESS).write_text(json.dumps(checkpoint.progress.to_dict()), encoding="utf-8")
+        described = {"progress": checkpoint.progress.to_dict(), "sizes": _sizes(staging / _ARRAYS)}
+        (staging / _PROGRESS).write_text(json.dumps(described), encoding="utf-8")
         if target.exists():
             replaced = self.directory / _REPLACED
             shutil.rmtree(replaced, ignore_errors=True)
@@ -64,19 +65,35 @@ class Checkpoints:
             shutil.rmtree(self.directory / str(number))
 
     def restore(self, like: Checkpoint) -> Checkpoint:
-        """The newest checkpoint, its arrays placed as those of `like`. Raises InputError when it is damaged."""
+        """The newest checkpoint, its arrays placed as those of `like`.
+
+        Raises InputError when it is damaged, or of a run on other data than `like`.
+        """
         path = self.directory / str(self.latest())
-        arrays = {"state": like.state, "best": like.best, "constants": like.constants}
+        damaged = InputError(f"{path}: this checkpoint is damaged; delete the folder to go on from the one before it")
         try:
-            progress = Progress(**json.loads((path / _PROGRESS).read_text(encoding="utf-8")))
-            wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, arrays)
-            found = self._arrays.restore((path / _ARRAYS).absolute(), wanted)
-        except Exception as error:  # Orbax raises many kinds for a file cut short
-            raise InputError(
-                f"{path}: this checkpoint cannot be read; delete the folder to go on from the one before it"
-            ) from error
+            described = json.loads((path / _PROGRESS).read_text(encoding="utf-8"))
+            progress = Progress(**described["progress"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise damaged from error
+        if progress.fingerprint != like.progress.fingerprint:
+            raise InputError("--resume: the training data or the word vectors have changed since the run was started")
+        if _sizes(path / _ARRAYS) != described["sizes"]:
+            raise damaged
+        arrays = {"state": like.state, "best": like.best, "constants": like.constants}
+        wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, arrays)
+        found = self._arrays.restore((path / _ARRAYS).absolute(), wanted)
         return Checkpoint(progress=progress, **found)
 
     def close(self) -> None:
         """Wait for what is being written."""
         self._arrays.close()
+
+
+def _sizes(directory: Path) -> dict[str, int]:
+    """Bytes of every file below a folder, by which one cut short is known before it is read."""
+    return {
+        path.relative_to(directory).as_posix(): path.stat().st_size
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }

@@ -90,7 +90,7 @@ class Experiment:
 
 def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     """Set up a run. Raises InputError where the training part has nothing to learn."""
-    splits = {role: Split(dataset) for role, dataset in corpus.splits.items()}
+    splits = {str(role): Split(dataset) for role, dataset in corpus.splits.items()}
     train = splits["train"]
     token_counts, labels = _count(train)
     if not labels:

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from seqtag.batch import Batch
 from seqtag.data.ahead import prepared_ahead
-from seqtag.errors import InputError
 from seqtag.evaluation.prediction import Predictor
 from seqtag.evaluation.scores import span_f1
 from seqtag.nn.programs import Programs
@@ -183,7 +182,7 @@ class Loop:
         self.display.evaluation(entry)
 
     def _learning_rate(self) -> float:
-        rate = float(self.experiment.schedule(self.state.step))
+        rate = float(jnp.asarray(self.experiment.schedule(int(self.state.step))))
         return rate * float(self.state.plateau.scale) if self.state.plateau is not None else rate
 
     def _has_converged(self) -> bool:
@@ -199,8 +198,6 @@ class Loop:
 
     def _restore(self) -> None:
         found = self.checkpoints.restore(self._checkpoint())
-        if found.progress.fingerprint != self.progress.fingerprint:
-            raise InputError("--resume: the training data or word vectors have changed since the run was started")
         self.state, self.best, self.experiment.constants, self.progress = found
         self.display.resumed(int(self.state.step), self.progress.epoch)
 

@@ -42,7 +42,7 @@ class RunDirectory:
             raise InputError(f"--resume: {self.path} holds no run (no {self.config.name}); start it without --resume")
 
     def check_same(self, own: Config, asked: Config) -> None:
-        """Raise InputError that names the first setting in which `asked` differs from the run's own, more epochs aside."""
+        """Raise InputError that names the first setting in which `asked` differs from `own`, more epochs aside."""
         own_values, asked_values = _flat(own), _flat(asked)
         for name, value in own_values.items():
             if value != asked_values[name] and name != "training.epochs":

@@ -130,8 +130,8 @@ OBJECTS = [{"start": start, "end": end, "label": label} for start, end, label in
         {"tokens": TOKENS, "tags": TAGS},
         {"text": TEXT, "entities": OBJECTS},
         {"text": TEXT, "entities": [list(span) for span in SPANS]},
-        {"text": TEXT, "spans": OBJECTS, "tokens": [{"start": 0, "end": 3}, {"start": 4, "end": 7}, {"start": 8, "end": 10},
-         {"start": 11, "end": 13}, {"start": 14, "end": 18}, {"start": 18, "end": 19}]},
+        {"text": TEXT, "spans": OBJECTS, "tokens": [{"start": 0, "end": 3}, {"start": 4, "end": 7},
+         {"start": 8, "end": 10}, {"start": 11, "end": 13}, {"start": 14, "end": 18}, {"start": 18, "end": 19}]},
         {"text": TEXT, "label": [list(span) for span in SPANS]},
         {"data": TEXT, "labels": [list(span) for span in SPANS]},
         {"data": {"text": TEXT}, "annotations": [{"result": [
