@@ -179,4 +179,5 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
-    path.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    # ASCII: a lone surrogate in a training word has no UTF-8.
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,124 @@
+"""The whole network: packing, padding and batch size change nothing; what is forbidden is never predicted."""
+
+from collections import Counter
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from seqtag.batch import Batch
+from seqtag.config import ModelConfig
+from seqtag.data import batching
+from seqtag.data.encoding import TokenTable
+from seqtag.nn.dropout import dropout, token_dropout
+from seqtag.nn.embeddings import CharacterCNN
+from seqtag.nn.model import TaggingModel
+from seqtag.schemes import repair
+from seqtag.vocabulary import build_vocabulary
+
+SENTENCES = [["Ada", "met", "Bo"], ["in", "Rome", "1999", "."], ["x"], ["Bo", "sleeps"]]
+TAGS = [[3, 0, 4], [0, 4, 0, 0], [0], [4, 0]]
+
+
+def make_model(**settings: object) -> tuple[TaggingModel, TokenTable]:
+    config = ModelConfig(**{"hidden_size": 6, "word_dim": 5, "dropout": 0.0, "max_word_length": 8} | settings)
+    counts = Counter(token for tokens in SENTENCES for token in tokens)
+    vocabulary, _ = build_vocabulary(counts, ["A", "B"], config)
+    return TaggingModel(config, vocabulary, None, nnx.Rngs(3)), TokenTable(vocabulary, config.max_word_length)
+
+
+def make_batch(*arguments: object) -> Batch:
+    return jax.tree.map(jnp.asarray, batching.make_batch(*arguments))
+
+
+KINDS = [
+    {"encoder": encoder, "head": head, "char_encoder": chars}
+    for encoder, head, chars in (("lstm", "crf", "cnn"), ("gru", "softmax", "lstm"), ("rnn", "crf", "none"))
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(kind.values()))
+def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict) -> None:
+    model, table = make_model(**kind)
+    graph, params = nnx.split(model)
+    alone = make_batch([[tokens] for tokens in SENTENCES], TAGS, table, (4, 4))
+    packed = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (5, 11))
+
+    @jax.jit
+    def loss(params: nnx.State, batch: Batch) -> jax.Array:
+        return nnx.merge(graph, params).loss(batch).sum()
+
+    values, gradients = zip(*(jax.value_and_grad(loss)(params, batch) for batch in (alone, packed)), strict=True)
+    assert float(values[0]) == pytest.approx(float(values[1]), rel=1e-5)
+    for one, other in zip(jax.tree.leaves(gradients[0]), jax.tree.leaves(gradients[1]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+    decoded = model.decode(packed)
+    own = model.decode(alone)
+    assert decoded[0, :3].tolist() == own[0, :3].tolist()
+    assert decoded[0, 3:7].tolist() == own[1, :4].tolist()
+    assert not decoded[1, 2:].any()
+
+
+@pytest.mark.parametrize("scheme", ["IOB2", "BIOES"])
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_only_well_formed_taggings_are_predicted(head: str, scheme: str) -> None:
+    model, _ = make_model(head=head, tag_scheme=scheme)
+    emissions = 5 * jax.random.normal(jax.random.key(1), (200, 6, len(model.head.tags)))
+    mask = jnp.ones((200, 6), bool)
+    starts = jnp.broadcast_to(jnp.arange(6) == 0, mask.shape)
+    for path in np.asarray(model.head.decode(emissions, mask, starts)):
+        tags = [model.head.tags[tag] for tag in path]
+        assert repair(tags, scheme)[0] == tags
+    unconstrained = np.asarray(emissions.argmax(-1))
+    assert any(repair(tags := [model.head.tags[tag] for tag in path], scheme)[0] != tags for path in unconstrained)
+
+
+def test_softmax_loss_is_the_sum_of_log_probabilities() -> None:
+    model, table = make_model(head="softmax")
+    batch = make_batch([[SENTENCES[0]]], [TAGS[0]], table, (1, 4))
+    probabilities = np.exp(np.asarray(model.emissions(batch)))[0]
+    expected = -np.log([probabilities[position, tag] for position, tag in enumerate(TAGS[0])]).sum()
+    assert float(model.loss(batch)[0]) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(probabilities.sum(-1), 1.0, rtol=1e-5)
+
+
+def test_character_features_ignore_padding_and_see_order() -> None:
+    encoder = CharacterCNN(num_chars=9, char_dim=4, features=6, kernel_size=3, rngs=nnx.Rngs(0))
+    words = jnp.array([[2, 3, 4, 0, 0, 0], [4, 3, 2, 0, 0, 0]])
+    np.testing.assert_allclose(encoder(words), encoder(words[:, :3]), rtol=1e-6)
+    assert not np.allclose(encoder(words)[0], encoder(words)[1])
+
+
+def test_character_convolution_is_that_of_lax() -> None:
+    encoder = CharacterCNN(num_chars=9, char_dim=4, features=6, kernel_size=3, rngs=nnx.Rngs(0))
+    words = jax.random.randint(jax.random.key(0), (5, 7), 2, 9)
+    embedded = encoder.embedding(words)
+    kernel = encoder.filters.kernel[...].reshape(3, 4, 6)
+    convolved = jax.lax.conv_general_dilated(embedded, kernel, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"))
+    np.testing.assert_allclose(encoder(words), (convolved + encoder.filters.bias[...]).max(1), rtol=1e-5, atol=1e-6)
+
+
+def test_word_dropout_takes_words_for_unknown_ones_at_their_rate() -> None:
+    model, table = make_model(char_encoder="none", affix_dim=0, shape_dim=0)
+    batch = make_batch([[["Ada"]]] * 4000, None, table, (4000, 1))
+    rates = jnp.zeros(table.vocabulary.sizes.words).at[batch.word_ids[0, 0]].set(0.3)
+    unknown = model.embeddings.words.table[...][1]
+    embedded = model.embeddings(batch, rates, jax.random.key(0))
+    share = float((embedded[:, 0] == unknown).all(-1).mean())
+    assert share == pytest.approx(0.3, abs=0.03)
+    assert not (model.embeddings(batch, rates, None)[:, 0] == unknown).all(-1).any()
+
+
+def test_dropout_keeps_the_mean_and_locks_when_asked() -> None:
+    ones = jnp.ones((50, 40, 30))
+    key = jax.random.key(0)
+    for dropped in (dropout(ones, 0.25, key), dropout(ones, 0.25, key, locked=True), token_dropout(ones, 0.25, key)):
+        assert float(dropped.mean()) == pytest.approx(1.0, abs=0.05)
+        assert np.unique(np.asarray(dropped)).tolist() == pytest.approx([0.0, 4 / 3])
+    locked = dropout(ones, 0.25, key, locked=True)
+    assert (locked == locked[:, :1]).all()
+    whole = token_dropout(ones, 0.25, key)
+    assert (whole == whole[:, :, :1]).all()
+    assert dropout(ones, 0.25, None) is ones
