@@ -39,7 +39,12 @@ def main(argv: list[str] | None = None) -> int:
     keep_compiled_programs()
     directory = find_model(flags.model)
     model = load_model(directory)
-    config, _, _ = parse_config(parser, argv, base=Config(data=_data_of_training(directory, model)))
+    base = _data_of_training(directory, model)
+    config, _, given = parse_config(parser, argv, base=Config(data=base or DataConfig()))
+    if base is None and not given:
+        raise InputError(
+            f"{directory}: does not tell what it was trained on; name the data with --data.format and so on"
+        )
     report = _evaluate(model, config.data, flags.split)
     print(format_report(report))
     if report_file:
@@ -47,38 +52,39 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _data_of_training(directory: Path, model: "TrainedModel") -> DataConfig:
-    """The data settings of the run that the model lies in; for a model that was moved, what its config.json tells."""
+def _data_of_training(directory: Path, model: "TrainedModel") -> DataConfig | None:
+    """The data settings of the run that the model lies in; of one that was moved, those of a public data set."""
     run_config = directory.parent / "config.yaml"
     if run_config.is_file():
         return load_config(run_config).data
-    return DataConfig(**model.data) if model.data["path"] or model.data["format"] == "sample" else DataConfig()
+    return DataConfig(**model.data) if model.data["path"] or model.data["format"] == "sample" else None
 
 
 def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dict[str, Any]:
     from seqtag.data.encoding import TokenTable
     from seqtag.data.reading import read_corpus
     from seqtag.data.split import Split
+    from seqtag.evaluation.evaluating import evaluate_split
     from seqtag.evaluation.prediction import Predictor
-    from seqtag.evaluation.reports import SELECTION
-    from seqtag.evaluation.scores import score_tags
     from seqtag.nn.devices import Devices
 
-    roles = [split] if split else ["validation", "test"]
-    corpus = read_corpus(data, require_train=False, only=roles)
+    corpus = read_corpus(data, require_train=False, only=[split] if split else ["validation", "test"])
+    if not corpus.splits:
+        raise InputError("nothing to evaluate: data.validation and data.test are null; name a part, or --split train")
     devices = Devices()
     table = TokenTable(model.vocabulary, model.config.max_word_length)
     predictor = Predictor(model.graph, table, model.buckets, devices)
     params, constants = devices.copy(model.params), devices.copy(model.constants)
     splits = {}
-    for role in roles:
-        if role not in corpus.splits:
-            continue
-        part = Split(corpus.splits[role])
-        gold = part[range(len(part))].tags
-        predicted = predictor.predict(params, constants, part)
-        splits[role] = score_tags(gold, predicted, model.vocabulary.labels, repaired=corpus.findings[role].repaired)
-        splits[role]["used_for_selection"] = role == SELECTION
+    for role, dataset in corpus.splits.items():
+        role, found = str(role), corpus.findings[str(role)]
+        _, scores = evaluate_split(predictor, params, constants, Split(dataset), role, found)
+        if scores["entities"] and scores["unseen_labels"] == scores["entities"]:
+            raise InputError(
+                f"{found.source}: none of its labels is known to the model, which has "
+                f"{', '.join(model.vocabulary.labels)}; check data.tag_column and --model"
+            )
+        splits[role] = scores
     return {"task": model.task, "splits": splits}
 
 

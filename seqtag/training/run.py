@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 from seqtag.config import Config
 from seqtag.data.schema import Corpus
+from seqtag.evaluation.evaluating import evaluate_split
 from seqtag.evaluation.prediction import Predictor
 from seqtag.evaluation.predictions import write_predictions
-from seqtag.evaluation.reports import SELECTION, find_example, write_report
-from seqtag.evaluation.scores import score_tags
+from seqtag.evaluation.reports import find_example, write_report
 from seqtag.process import peak_memory_bytes
 from seqtag.tagging.model_card import model_card
 from seqtag.tagging.model_directory import save_model
@@ -47,16 +47,11 @@ def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Re
     for role, split in experiment.splits.items():
         if role == "train":
             continue
-        predicted = predictor.predict(fitted.params, experiment.constants, split)
-        write_predictions(split.dataset, predicted, run.predictions, role)
-        splits[role] = score_tags(
-            split[range(len(split))].tags,
-            predicted,
-            experiment.vocabulary.labels,
-            repaired=corpus.findings[role].repaired,
-            bootstrap_samples=config.training.bootstrap_samples,
+        samples = config.training.bootstrap_samples
+        predicted, splits[role] = evaluate_split(
+            predictor, fitted.params, experiment.constants, split, role, corpus.findings[role], samples
         )
-        splits[role]["used_for_selection"] = role == SELECTION
+        write_predictions(split.dataset, predicted, run.predictions, role)
         example = find_example(split, predicted)
     report = {
         "task": config.task,

@@ -1,0 +1,39 @@
+"""One part of a corpus, predicted and scored: the same for a run's end and for a saved model."""
+
+from typing import Any, NamedTuple
+
+from seqtag.data.schema import Findings
+from seqtag.data.split import Split
+from seqtag.evaluation.prediction import Predictor
+from seqtag.evaluation.reports import SELECTION
+from seqtag.evaluation.scores import score_tags
+
+
+class Evaluated(NamedTuple):
+    """Predictions for a part and what they are worth."""
+
+    predicted: list[list[str]]
+    """IOB2 tags of each sentence."""
+    scores: dict[str, Any]
+    """The part's entry in `report.json`."""
+
+
+def evaluate_split(
+    predictor: Predictor,
+    params: Any,
+    constants: Any,
+    split: Split,
+    role: str,
+    findings: Findings,
+    bootstrap_samples: int = 1000,
+) -> Evaluated:
+    """Predict every sentence of a part and score the predictions."""
+    predicted = predictor.predict(params, constants, split)
+    scores = score_tags(
+        split[range(len(split))].tags,
+        predicted,
+        predictor.table.vocabulary.labels,
+        repaired=findings.repaired,
+        bootstrap_samples=bootstrap_samples,
+    )
+    return Evaluated(predicted, {**scores, "used_for_selection": role == SELECTION})
