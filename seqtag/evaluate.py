@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     model = load_model(directory)
     base = _data_of_training(directory, model)
     config, _, given = parse_config(parser, argv, base=Config(data=base or DataConfig()))
-    if base is None and not given:
+    if base is None and not any(name.startswith("data.") for name in given):
         raise InputError(
             f"{directory}: does not tell what it was trained on; name the data with --data.format and so on"
         )

@@ -76,7 +76,6 @@ def test_what_cannot_be_evaluated_is_said(finished: Path, flags: list[str], mess
     (finished / "corpus" / "other.txt").write_text("a B-Z\nb O\n")
     if not (finished / "moved").exists():
         (finished / "moved").mkdir()
-        (finished / "run" / "model").joinpath("config.json").read_bytes()
         for path in (finished / "run" / "model").iterdir():
             (finished / "moved" / path.name).write_bytes(path.read_bytes())
     with pytest.raises(InputError, match=message):
