@@ -212,7 +212,7 @@ ENDINGS = {
     "return 3": (3, ""),
     "raise InputError('a\\nb')": (2, "seqtag: a b\n"),
     "raise RuntimeError('broken')": (1, "seqtag: RuntimeError: broken\n"),
-    "open('/dev/full', 'w', buffering=1).write('x\\n')": (1, "seqtag: No space left on device\n"),
+    "os.write(os.open('/dev/full', os.O_WRONLY), b'x')": (1, "seqtag: No space left on device\n"),
     "open('/no/such/file')": (1, "seqtag: No such file or directory: /no/such/file\n"),
     "sys.exit('text')": (1, "seqtag: text\n"),
     "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)": (130, "seqtag: interrupted\n"),
