@@ -143,7 +143,8 @@ def _rows(
             if taken[sentence]:
                 continue
             row, space = [sentence], length - int(lengths[sentence])
-            waiting[int(lengths[sentence])].remove(sentence)
+            # Those of one length are taken in order, whether they open a row or fill one: this one is the last there.
+            waiting[int(lengths[sentence])].pop()
             taken[sentence] = True
             while buckets.packed and space > 0:
                 fitting = next((size for size in range(space, 0, -1) if waiting.get(size)), 0)
