@@ -48,6 +48,8 @@ class Experiment:
     constants: Any
     vector_features: int
     word_drop_rates: Float32[np.ndarray, " words"]
+    steps_per_epoch: int
+    """Of the first epoch; rows are packed anew for each, so that others may have one more or less."""
     schedule: optax.Schedule
     """Learning rate by step, the plateau's factor aside."""
     optimizer: optax.GradientTransformation
@@ -103,7 +105,8 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     buckets = choose_buckets(train.lengths, training.max_buckets, training.batch_tokens, training.pack_sentences)
     vectors = pretrained.vectors if pretrained else None
     graph, params, constants = _initialize(config, vocabulary, vectors)
-    schedule = learning_rate(training, len(_plan(train, buckets, training.seed, epoch=0)))
+    steps_per_epoch = len(_plan(train, buckets, training.seed, epoch=0))
+    schedule = learning_rate(training, steps_per_epoch)
     devices = Devices()
     return Experiment(
         config=config,
@@ -118,6 +121,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         constants=devices.copy(constants),
         vector_features=0 if vectors is None else vectors.shape[1],
         word_drop_rates=_word_drop_rates(vocabulary, word_counts, model.word_dropout),
+        steps_per_epoch=steps_per_epoch,
         schedule=schedule,
         optimizer=make_optimizer(training, schedule),
         fingerprint=_fingerprint(vocabulary, train),

@@ -35,7 +35,7 @@ def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Re
     experiment = build_experiment(config, corpus)
     run.begin(config)
     predictor = Predictor(experiment.graph, experiment.table, experiment.buckets, experiment.devices)
-    steps = config.training.epochs * len(experiment.plan(0))
+    steps = config.training.epochs * experiment.steps_per_epoch
     checkpoints = Checkpoints(run.checkpoints)
     try:
         with Display(steps, run.tensorboard if config.training.tensorboard else None) as display:
