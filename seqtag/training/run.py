@@ -1,5 +1,6 @@
 """A whole run: data in, run folder out."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 from seqtag.config import Config
@@ -57,6 +58,7 @@ def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Re
         "task": config.task,
         "seed": config.training.seed,
         "splits": splits,
+        "reading": {role: dataclasses.asdict(found) for role, found in corpus.findings.items()},
         "training": _describe_training(fitted, predictor),
     }
     trained = experiment.trained(fitted.params)

@@ -72,6 +72,9 @@ def test_a_run_leaves_what_it_promises(finished: Path) -> None:
         "epochs", "seconds", "tokens", "tokens_per_second", "compile_seconds", "compiled_shapes", "peak_memory_bytes",
     }  # fmt: skip
     assert report["training"]["compiled_shapes"] == 2
+    assert {role: found["scheme"] for role, found in report["reading"].items()} == dict.fromkeys(
+        ("train", "validation", "test"), "IOB2"
+    )
     log = logged(finished)
     assert [entry["epoch"] for entry in log] == [1, 2, 3, 4]
     assert log[-1]["loss"] < log[0]["loss"]
