@@ -79,6 +79,7 @@ def save_model(model: TrainedModel, path: Path, card: str) -> None:
         _write_json(staging / CONFIG, _describe(model))
         (staging / CARD).write_text(card, encoding="utf-8")
         staging.chmod(0o755)
+        (staging / WEIGHTS).chmod((staging / CONFIG).stat().st_mode)  # safetensors makes it the owner's alone
         if path.exists():
             shutil.rmtree(path)
         os.replace(staging, path)

@@ -37,6 +37,8 @@ def test_a_model_loads_as_it_was_saved(model: TrainedModel, tmp_path: Path) -> N
     for own, other in ((model.params, loaded.params), (model.constants, loaded.constants)):
         jax.tree.map(np.testing.assert_array_equal, own, other)
     assert loaded.constants
+    modes = {path.stat().st_mode for path in (tmp_path / "model").iterdir()}
+    assert len(modes) == 1, "one file of the model can be read by fewer people than the others"
     assert "/secret" not in (tmp_path / "model" / "config.json").read_text()
     save_model(model, tmp_path / "model", "another card")
     assert {path.name for path in tmp_path.iterdir()} == {"model"}
