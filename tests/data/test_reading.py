@@ -60,7 +60,7 @@ def test_a_token_may_begin_with_a_hash(tmp_path: Path) -> None:
 def test_tokens_may_hold_odd_white_space(tmp_path: Path) -> None:
     assert rows(conll(tmp_path, "a\u00a0b\tO\n\u3000\tB-A\nx\u2028y\tO\n")) == [
         (["a\u00a0b", "\u3000", "x\u2028y"], ["O", "B-A", "O"])
-    ] or pytest.fail("a token was cut or lost")
+    ]
 
 
 def test_documents_are_kept_apart(tmp_path: Path) -> None:
