@@ -107,7 +107,7 @@ class ModelConfig:
     tag_scheme: Literal["IOB2", "BIOES"] = "BIOES"
     """The scheme that is learned; tags are shown in IOB2 whatever it is."""
     backend: Literal["auto", "scan"] = "auto"
-    """Which implementation of the recurrent layer."""
+    """Which implementation of the recurrent layer; scan is the only one so far."""
 
 
 @dataclass(frozen=True)

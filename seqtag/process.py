@@ -13,8 +13,8 @@ _GROWTH = 256 * 2**20
 def tune_allocator() -> None:
     """Have glibc keep freed memory.
 
-    XLA's large temporaries are otherwise mapped from the kernel and given back on every step, which costs a fifth of a
-    training step on CPU. Does nothing elsewhere than on Linux with glibc.
+    XLA's large temporaries are otherwise mapped from the kernel and given back on every training step. Does nothing
+    elsewhere than on Linux with glibc.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -2,7 +2,7 @@
 
 A *tag* is `O` or a prefix, a hyphen and a *label* (`B-PER`). Four schemes are known:
 
-- `IOB1` (Ramshaw and Marcus 1995, section 4.1): `I` throughout, `B` only where a span touches the one before it and has
+- `IOB1` (Ramshaw and Marcus 1995): `I` throughout, `B` only where a span touches the one before it and has
   the same label;
 - `IOB2` (Ratnaparkhi 1998): every span opens with `B`;
 - `BIOES` (Uchimoto et al. 2000): `S` alone, else `B`, `I`…, `E`. BILOU and BMES are the same with other letters and are

@@ -27,7 +27,7 @@ class RecurrentLayer(nnx.Module):
 
         def bias() -> Array:
             zeros = jnp.zeros(gates * hidden_size)
-            # The forget gate starts open (Jozefowicz et al. 2015, section 5).
+            # The forget gate starts open (Jozefowicz et al. 2015).
             return zeros.at[hidden_size : 2 * hidden_size].set(1.0) if cell == "lstm" else zeros
 
         count = 2 if bidirectional else 1

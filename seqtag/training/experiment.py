@@ -161,7 +161,7 @@ def _count(train: Split) -> tuple[Counter[str], set[str]]:
 
 
 def _word_drop_rates(vocabulary: Vocabulary, counts: Counter[str], strength: float) -> Float32[np.ndarray, " words"]:
-    """a / (a + count) by word id (as in Kiperwasser and Goldberg 2016, section 4.1); never for padding and unknown."""
+    """a / (a + count) by word id (as in Kiperwasser and Goldberg 2016); never for padding and unknown."""
     known = np.array([counts[word] for word in vocabulary.words], np.float32)
     rates = strength / (strength + known) if strength > 0 else np.zeros_like(known)
     return np.concatenate([np.zeros(FIRST, np.float32), rates])
