@@ -1,3 +1,35 @@
 """Small, fast sequence taggers: named entities, slots, sentiment."""
 
+from typing import TYPE_CHECKING, Any
+
+from seqtag.document import Document, Entity, Token
+
+if TYPE_CHECKING:
+    from seqtag.tagging.tagger import Tagger
+
 __version__ = "0.1.0"
+__all__ = ["Document", "Entity", "Tagger", "Token", "load"]
+
+
+def load(name: str, revision: str | None = None) -> "Tagger":
+    """The tagger in a model folder or a run folder, or under a Hub id.
+
+    Args:
+        name: path of the folder, or the id of a model on the Hugging Face Hub.
+        revision: branch, tag or commit; for Hub ids only.
+
+    Raises InputError, in one sentence that names the file, where there is no model or it is damaged or foreign. Nothing
+    that comes with a model is run.
+    """
+    from seqtag.tagging.tagger import Tagger
+
+    return Tagger.load(name, revision)
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: JAX takes longer to import than all else.
+    if name == "Tagger":
+        from seqtag.tagging.tagger import Tagger
+
+        return Tagger
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

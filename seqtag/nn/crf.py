@@ -85,16 +85,6 @@ def log_likelihood(
     return score(potentials, emissions, tags, mask, starts) - log_partition(potentials, emissions, mask, starts)
 
 
-def marginals(
-    potentials: Potentials,
-    emissions: Float[Array, "batch time tags"],
-    mask: Bool[Array, "batch time"],
-    starts: Bool[Array, "batch time"],
-) -> Float[Array, "batch time tags"]:
-    """The probability of each tag at each position: the gradient of the log partition by the emissions."""
-    return jax.grad(lambda scores: log_partition(potentials, scores, mask, starts).sum())(emissions)
-
-
 def viterbi(
     potentials: Potentials,
     emissions: Float[Array, "batch time tags"],

@@ -1,14 +1,32 @@
-"""Heads: from hidden states to scores of tags, their loss and the best tagging."""
+"""Heads: from hidden states to scores of tags, their loss, the best taggings and their probabilities."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from seqtag.nn import crf
-from seqtag.schemes import Scheme, allowed_transitions
+from seqtag.nn import crf, lattice
+from seqtag.schemes import OUTSIDE, Scheme, allowed_transitions, split_tag
+
+
+class Tagged(NamedTuple):
+    """Taggings with what the probabilities of their tags and spans are made of; axes as those of `tags`."""
+
+    tags: Int[Array, "*taggings time"]
+    """Tag ids; 0 at padding."""
+    scores: Float[Array, "*taggings time"]
+    """Probability of the tag as it is shown, that is in IOB2, where B-X stands for S-X too."""
+    outside: Float[Array, "*taggings time"]
+    """Probability that the token is in no span."""
+    marginals: Float[Array, "*taggings time"]
+    """Probability of the tag itself."""
+    links: Float[Array, "*taggings time"]
+    """Log probability of the tag given the one before it, in nats; 0 at the first of a sentence."""
+    closes: Float[Array, "*taggings time"]
+    """Log probability that the tag's span ends there, given the tag, in nats."""
 
 
 class TagHead(nnx.Module):
@@ -58,3 +76,69 @@ class TagHead(nnx.Module):
     ) -> Int[Array, "batch time"]:
         """The most probable well-formed tagging."""
         return crf.viterbi(self.potentials(), emissions, mask, starts)[0]
+
+    def tag(
+        self,
+        emissions: Float[Array, "batch time tags"],
+        mask: Bool[Array, "batch time"],
+        starts: Bool[Array, "batch time"],
+    ) -> Tagged:
+        """The tagging of `decode` with its probabilities, [batch, time]; the softmax head's are under the tag scheme."""
+        potentials = self.potentials()
+        posterior = lattice.posterior(potentials, emissions, mask, starts)
+        path = crf.viterbi(potentials, emissions, mask, starts)[0]
+        return self._weighed(potentials, posterior, path, mask, starts)
+
+    def n_best(
+        self, emissions: Float[Array, "batch time tags"], mask: Bool[Array, "batch time"], count: int
+    ) -> tuple[Tagged, Float[Array, "batch count"]]:
+        """The `count` most probable taggings of rows of one sentence, [batch, count, time], and their log probabilities.
+
+        In nats; `-inf` where a sentence has fewer well-formed taggings.
+        """
+        potentials = self.potentials()
+        starts = mask & (jnp.arange(mask.shape[1]) == 0)
+        posterior = lattice.posterior(potentials, emissions, mask, starts)
+        paths, scores = lattice.n_best(potentials, emissions, mask, count)
+        tagged = jax.vmap(
+            lambda path: self._weighed(potentials, posterior, path, mask, starts), in_axes=1, out_axes=1
+        )(paths)
+        # The product of its links, rather than its score less the log partition: two large numbers, nearly equal.
+        log_probabilities = jnp.log(tagged.marginals[:, :, 0]) + tagged.links.sum(-1)
+        return tagged, jnp.where(scores > -jnp.inf, log_probabilities, -jnp.inf)
+
+    def _weighed(
+        self,
+        potentials: crf.Potentials,
+        posterior: lattice.Posterior,
+        path: Int[Array, "batch time"],
+        mask: Bool[Array, "batch time"],
+        starts: Bool[Array, "batch time"],
+    ) -> Tagged:
+        shown, continuing = _shown_alike(self.tags), _continuing(self.tags, self.scheme)
+
+        def of_path(values: Array) -> Array:
+            return jnp.take_along_axis(values, path[:, :, None], axis=2)[:, :, 0]
+
+        return Tagged(
+            tags=path,
+            scores=jnp.minimum(of_path(posterior.marginals @ shown), 1.0),
+            outside=posterior.marginals[:, :, self.tags.index(OUTSIDE)],
+            marginals=of_path(posterior.marginals),
+            links=lattice.link_log_probabilities(potentials, posterior, path, mask, starts),
+            closes=lattice.close_log_probabilities(potentials, posterior, path, continuing, mask, starts),
+        )
+
+
+def _shown_alike(tags: tuple[str, ...]) -> Float[np.ndarray, "tags tags"]:
+    """1 where two tags are the same in IOB2."""
+    forms = [(label, prefix in "BS") for prefix, label in map(split_tag, tags)]
+    return np.array([[own == other for other in forms] for own in forms], np.float32)
+
+
+def _continuing(tags: tuple[str, ...], scheme: Scheme) -> Int[Array, " tags"]:
+    """For each tag the one that would continue its span unannounced; -1 where none would."""
+    if scheme == "BIOES":  # whether a span goes on is said by B and I themselves
+        return jnp.full(len(tags), -1)
+    inside = {label: position for position, (prefix, label) in enumerate(map(split_tag, tags)) if prefix == "I"}
+    return jnp.array([inside.get(label, -1) for _, label in map(split_tag, tags)])

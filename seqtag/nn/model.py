@@ -13,7 +13,7 @@ from seqtag.config import ModelConfig
 from seqtag.nn.dropout import dropout, token_dropout
 from seqtag.nn.embeddings import TokenEmbeddings
 from seqtag.nn.encoder import Encoder
-from seqtag.nn.heads import TagHead
+from seqtag.nn.heads import Tagged, TagHead
 from seqtag.vocabulary import Vocabulary
 
 
@@ -90,3 +90,7 @@ class TaggingModel(nnx.Module):
     def decode(self, batch: Batch) -> Int[Array, "batch time"]:
         """The most probable well-formed tagging, as tag ids; 0 at padding."""
         return self.head.decode(self.emissions(batch), batch.mask, boundaries(batch.sentence_ids).starts)
+
+    def tag(self, batch: Batch) -> Tagged:
+        """The tagging of `decode` with its probabilities."""
+        return self.head.tag(self.emissions(batch), batch.mask, boundaries(batch.sentence_ids).starts)

@@ -78,18 +78,6 @@ def test_score_is_that_of_the_enumeration() -> None:
         assert float(found[row]) == pytest.approx(scores[tuple(tags[row, :length].tolist())], rel=1e-5)
 
 
-def test_marginals_are_sums_of_probabilities(potentials: crf.Potentials) -> None:
-    found = crf.marginals(potentials, EMISSIONS, MASK, STARTS)
-    for row, length in enumerate(LENGTHS):
-        scores = enumerated(potentials, EMISSIONS[row, :length])
-        total = np.logaddexp.reduce(list(scores.values()))
-        expected = np.zeros((length, len(TAGS)))
-        for tagging, score in scores.items():
-            expected[np.arange(length), tagging] += np.exp(score - total)
-        np.testing.assert_allclose(found[row, :length], expected, atol=1e-5)
-        assert not found[row, length:].any()
-
-
 def test_a_packed_row_is_the_sum_of_its_sentences(potentials: crf.Potentials) -> None:
     first, second = EMISSIONS[0, :3], EMISSIONS[2, :2]
     packed = jnp.concatenate([first, second, jnp.full((1, len(TAGS)), 50.0)])[None]
