@@ -8,6 +8,7 @@ import seqtag
 COMMANDS = {
     "train": "train a tagger and leave a run folder with the model and its report",
     "evaluate": "score a saved model on data",
+    "tag": "find the entities of texts with a saved model",
     "check": "say what is in a data set and what is wrong with it",
 }
 

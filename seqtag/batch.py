@@ -1,8 +1,8 @@
-"""What goes into the network: one fixed-shape batch of integers."""
+"""What goes into the network, one fixed-shape batch of integers, and what comes out when it tags."""
 
 from typing import Any, NamedTuple
 
-from jaxtyping import Int32
+from jaxtyping import Float32, Int32
 
 PADDING, UNKNOWN = 0, 1
 """Ids that every vocabulary reserves; its own entries start at FIRST."""
@@ -37,3 +37,20 @@ class Batch(NamedTuple):
         """Rows and token positions: what decides which compiled program serves the batch."""
         rows, time = self.word_ids.shape
         return rows, time
+
+
+class Tagged(NamedTuple):
+    """Taggings with what the probabilities of their tags and spans are made of."""
+
+    tags: Int32[Any, "*taggings time"]
+    """Tag ids; 0 at padding."""
+    scores: Float32[Any, "*taggings time"]
+    """Probability of the tag as it is shown, that is in IOB2, where B-X stands for S-X too."""
+    outside: Float32[Any, "*rows time"]
+    """Probability that the token is in no span."""
+    marginals: Float32[Any, "*taggings time"]
+    """Probability of the tag itself."""
+    links: Float32[Any, "*taggings time"]
+    """Log probability of the tag given the one before it, in nats; 0 at the first of a sentence."""
+    closes: Float32[Any, "*taggings time"]
+    """Log probability that the tag's span ends there, given the tag, in nats."""

@@ -38,7 +38,8 @@ def make_parser(prog: str, description: str, sections: tuple[str, ...] = tuple(S
     parser = ArgumentParser(
         prog=prog, description=description, exit_on_error=False, allow_abbrev=False, parser_mode="seqtag"
     )
-    parser.add_argument("--config", metavar="FILE", help="YAML file of settings; flags beat it")
+    if sections:
+        parser.add_argument("--config", metavar="FILE", help="YAML file of settings; flags beat it")
     if "training" in sections:
         parser.add_argument("--task", metavar="TASK", help=f"one of {', '.join(_TASKS)}; ner: spans, slots included")
         parser.add_argument("--seed", metavar="N", help="short for --training.seed")
@@ -85,7 +86,8 @@ def _parse(parser: ArgumentParser, argv: list[str] | None, base: Config) -> tupl
             _refuse_null(name, value, f"--config {file}: ")
         settings |= from_file
         given += from_file
-    known = {action.dest for action in parser._actions if action.help != argparse.SUPPRESS}
+    shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    known = {option[2:] for action in shown for option in action.option_strings if option.startswith("--")}
     _refuse_unknown_flags(argv, known)
     nested = {name: _section(settings, name) for name in _sections(parser)}
     source = f"--config {file}"

@@ -6,7 +6,7 @@ programs may build one directly. Settings are checked when the object is made, s
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from seqtag.errors import InputError
 
@@ -177,6 +177,24 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries, every key present."""
         return dataclasses.asdict(self)
+
+
+def check_types(settings: DataConfig | ModelConfig | TrainingConfig) -> None:
+    """Raise InputError for a value of another type than its setting has: for what comes from a file of another's."""
+    for name, kind in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        if not _is_of(value, kind):
+            raise InputError(f"{name} cannot be {value!r}")
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_is_of(entry, get_args(kind)[0]) for entry in value)
+    if get_args(kind):  # a union
+        return any(_is_of(value, part) for part in get_args(kind))
+    return type(value) is kind or (kind is float and type(value) is int)
 
 
 _POSITIVE = (

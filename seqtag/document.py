@@ -77,7 +77,7 @@ class Document:
         return f"Document(text={shown!r}, entities={self.entities!r}{labelled})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: `text`, `tokens`, `entities`, and `label`, `score`, `labels`, `n_best` where present."""
+        """Plain values for JSON: `text`, `tokens`, `entities`; `label`, `score`, `labels`, `n_best` where present."""
         record: dict[str, Any] = {
             "text": self.text,
             "tokens": [token._asdict() for token in self.tokens],

@@ -45,6 +45,8 @@ _PATTERN = "|".join(
         rf"([^\s\p{{L}}\p{{N}}])(?:(?<=\x{{200d}})\p{{So}}|{_EXTEND}|\1)*",
     ]
 )
+TOKENIZER = "treebank-1"
+"""The name of these rules, stored with models."""
 _LONGEST = 1_000_000
 # White space to Python but not to the pattern's engine; and surrogates, which Rust's strings cannot hold.
 _REPLACED = {**dict.fromkeys(range(0x1C, 0x20), " "), **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}

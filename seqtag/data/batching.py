@@ -6,7 +6,7 @@ apart (`Batch.sentence_ids`), and hardly a slot is padding. Sentences longer tha
 each twice as long, of their own: nothing is cut.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -196,20 +196,6 @@ def make_batch(
         char_ids=chars,
         tags=gold,
     )
-
-
-def in_order(
-    plans: Sequence[Plan],
-    results: Iterable[Int[np.ndarray, "..."]],
-    lengths: Int[np.ndarray, " sentences"],
-) -> list[Int[np.ndarray, "..."]]:
-    """What was computed for each token, cut into sentences, in the order of the data set."""
-    ordered: dict[int, np.ndarray] = {}
-    for plan, result in zip(plans, results, strict=True):
-        for values, row in zip(result, plan.rows, strict=False):
-            ends = np.cumsum(lengths[row])
-            ordered.update(zip(row, np.split(values[: ends[-1]], ends[:-1]), strict=True))
-    return [ordered[sentence] for sentence in range(len(lengths))]
 
 
 def sentences_of(plan: Plan, tokens: Sequence[Sequence[str]]) -> Iterator[list[Sequence[str]]]:

@@ -108,6 +108,12 @@ def format_scores(name: str, scores: dict[str, Any]) -> str:
         f"lenient (conlleval): precision {conlleval['precision']:.4f}, recall {conlleval['recall']:.4f}, "
         f"F1 {conlleval['f1']:.4f}; token accuracy {scores['accuracy']:.4f}",
     ]
+    calibration = scores["calibration"]
+    if calibration["ece"] is not None:
+        lines.append(
+            f"expected calibration error of entity scores: {calibration['ece']:.4f} over {calibration['entities']:,} "
+            "predicted spans"
+        )
     if scores["repaired"]:
         lines.append(f"{scores['repaired']:,} ill-formed gold tags were repaired")
     if scores["unseen_labels"]:

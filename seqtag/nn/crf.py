@@ -13,7 +13,6 @@ Axes: `batch` rows, `time` token positions, `tags`. All scores are in nats.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int

@@ -6,7 +6,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from seqtag.nn.dropout import dropout
-from seqtag.nn.recurrent import CELLS, recurrent_layer
+from seqtag.nn.recurrent import CELLS, Carry, continue_direction, recurrent_layer
 
 
 class RecurrentLayer(nnx.Module):
@@ -43,15 +43,37 @@ class RecurrentLayer(nnx.Module):
         ends: Bool[Array, "batch time"],
     ) -> Float[Array, "batch time hidden"]:
         """Hidden states, both directions side by side."""
+        inputs = tuple(self._projected(values, direction) for direction in range(len(self.input_kernels)))
+        kernels = tuple(kernel[...] for kernel in self.recurrent_kernels)
+        hidden = recurrent_layer(CELLS[self.cell], inputs, kernels, starts, ends, jnp.dtype(self.precision))
+        return jnp.concatenate(hidden, axis=-1).swapaxes(0, 1)
+
+    def _projected(self, values: Float[Array, "batch time features"], direction: int) -> Array:
+        """Inputs times input kernel, time first."""
         precision = jnp.dtype(self.precision)
         over_time = values.swapaxes(0, 1).astype(precision)
-        inputs = tuple(
-            jnp.matmul(over_time, kernel[...].astype(precision), preferred_element_type=jnp.float32) + bias[...]
-            for kernel, bias in zip(self.input_kernels, self.biases, strict=True)
+        kernel, bias = self.input_kernels[direction][...], self.biases[direction][...]
+        return jnp.matmul(over_time, kernel.astype(precision), preferred_element_type=jnp.float32) + bias
+
+    def initial_carry(self, batch: int) -> Carry:
+        """The state before a sentence."""
+        hidden_size = self.recurrent_kernels[0].shape[0]
+        return (jnp.zeros((batch, hidden_size)),) * CELLS[self.cell].states
+
+    def continued(
+        self, values: Float[Array, "batch time features"], carry: Carry, mask: Bool[Array, "batch time"], direction: int
+    ) -> tuple[Float[Array, "batch time hidden"], Carry]:
+        """Hidden states of one direction (0 forwards, 1 backwards) over a piece of a sentence, and the next state."""
+        hidden, carry = continue_direction(
+            CELLS[self.cell],
+            self._projected(values, direction),
+            self.recurrent_kernels[direction][...],
+            carry,
+            mask,
+            reverse=direction == 1,
+            precision=jnp.dtype(self.precision),
         )
-        kernels = tuple(kernel[...] for kernel in self.recurrent_kernels)
-        hidden = recurrent_layer(CELLS[self.cell], inputs, kernels, starts, ends, precision)
-        return jnp.concatenate(hidden, axis=-1).swapaxes(0, 1)
+        return hidden.swapaxes(0, 1), carry
 
 
 class Encoder(nnx.Module):

@@ -1,6 +1,6 @@
 """Heads: from hidden states to scores of tags, their loss, the best taggings and their probabilities."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -8,25 +8,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
+from seqtag.batch import Tagged
 from seqtag.nn import crf, lattice
 from seqtag.schemes import OUTSIDE, Scheme, allowed_transitions, split_tag
-
-
-class Tagged(NamedTuple):
-    """Taggings with what the probabilities of their tags and spans are made of; axes as those of `tags`."""
-
-    tags: Int[Array, "*taggings time"]
-    """Tag ids; 0 at padding."""
-    scores: Float[Array, "*taggings time"]
-    """Probability of the tag as it is shown, that is in IOB2, where B-X stands for S-X too."""
-    outside: Float[Array, "*taggings time"]
-    """Probability that the token is in no span."""
-    marginals: Float[Array, "*taggings time"]
-    """Probability of the tag itself."""
-    links: Float[Array, "*taggings time"]
-    """Log probability of the tag given the one before it, in nats; 0 at the first of a sentence."""
-    closes: Float[Array, "*taggings time"]
-    """Log probability that the tag's span ends there, given the tag, in nats."""
 
 
 class TagHead(nnx.Module):
@@ -83,7 +67,7 @@ class TagHead(nnx.Module):
         mask: Bool[Array, "batch time"],
         starts: Bool[Array, "batch time"],
     ) -> Tagged:
-        """The tagging of `decode` with its probabilities, [batch, time]; the softmax head's are under the tag scheme."""
+        """The tagging of `decode` with its probabilities, [batch, time]; with softmax, those under the tag scheme."""
         potentials = self.potentials()
         posterior = lattice.posterior(potentials, emissions, mask, starts)
         path = crf.viterbi(potentials, emissions, mask, starts)[0]
@@ -92,17 +76,17 @@ class TagHead(nnx.Module):
     def n_best(
         self, emissions: Float[Array, "batch time tags"], mask: Bool[Array, "batch time"], count: int
     ) -> tuple[Tagged, Float[Array, "batch count"]]:
-        """The `count` most probable taggings of rows of one sentence, [batch, count, time], and their log probabilities.
+        """The `count` most probable taggings of rows of one sentence, [batch, count, time].
 
-        In nats; `-inf` where a sentence has fewer well-formed taggings.
+        And their log probabilities, in nats: `-inf` where a sentence has fewer well-formed taggings.
         """
         potentials = self.potentials()
         starts = mask & (jnp.arange(mask.shape[1]) == 0)
         posterior = lattice.posterior(potentials, emissions, mask, starts)
         paths, scores = lattice.n_best(potentials, emissions, mask, count)
-        tagged = jax.vmap(
-            lambda path: self._weighed(potentials, posterior, path, mask, starts), in_axes=1, out_axes=1
-        )(paths)
+        tagged = jax.vmap(lambda path: self._weighed(potentials, posterior, path, mask, starts), in_axes=1, out_axes=1)(
+            paths
+        )
         # The product of its links, rather than its score less the log partition: two large numbers, nearly equal.
         log_probabilities = jnp.log(tagged.marginals[:, :, 0]) + tagged.links.sum(-1)
         return tagged, jnp.where(scores > -jnp.inf, log_probabilities, -jnp.inf)

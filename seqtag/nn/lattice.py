@@ -1,7 +1,7 @@
 """What a linear chain says of its taggings beside the best one: marginals, probabilities of spans, the n best.
 
-The chain is that of `crf.py`, whose score, axes and packed rows these functions share. Given everything, the tag after a
-known tag does not depend on those before it, so any run of tags has the probability
+The chain is that of `crf.py`, whose score, axes and packed rows these functions share. The tag after a known tag does
+not depend on those before it, so any run of tags has the probability
 
     P(y_s … y_e) = P(y_s) · P(y_(s+1) | y_s) · … · P(y_e | y_(e-1))
 
@@ -11,7 +11,6 @@ section 4.1). Factors, not differences of long sums, keep float32 exact enough o
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int

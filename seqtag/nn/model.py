@@ -8,12 +8,12 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from seqtag.batch import Batch
+from seqtag.batch import Batch, Tagged
 from seqtag.config import ModelConfig
 from seqtag.nn.dropout import dropout, token_dropout
 from seqtag.nn.embeddings import TokenEmbeddings
 from seqtag.nn.encoder import Encoder
-from seqtag.nn.heads import Tagged, TagHead
+from seqtag.nn.heads import TagHead
 from seqtag.vocabulary import Vocabulary
 
 
@@ -94,3 +94,7 @@ class TaggingModel(nnx.Module):
     def tag(self, batch: Batch) -> Tagged:
         """The tagging of `decode` with its probabilities."""
         return self.head.tag(self.emissions(batch), batch.mask, boundaries(batch.sentence_ids).starts)
+
+    def n_best(self, batch: Batch, count: int) -> tuple[Tagged, Float[Array, "batch count"]]:
+        """The `count` most probable taggings of rows of one sentence and their log probabilities, in nats."""
+        return self.head.n_best(self.emissions(batch), batch.mask, count)

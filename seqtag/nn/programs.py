@@ -1,5 +1,6 @@
 """Compiled programs: one per shape, compiled when first needed, counted and timed."""
 
+import threading
 import time
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -17,6 +18,7 @@ class Programs:
     def __init__(self, function: Callable[..., Any], **jit_options: Any) -> None:
         self._function = jax.jit(function, **jit_options)
         self._compiled: dict[Hashable, Callable[..., Any]] = {}
+        self._lock = threading.Lock()
         self.seconds = 0.0
         """Spent compiling, tracing included."""
 
@@ -25,9 +27,13 @@ class Programs:
 
     def __call__(self, key: Hashable, *arguments: Any) -> Any:
         """Run the program of shape `key` on `arguments`."""
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            start = time.perf_counter()
-            compiled = self._compiled[key] = self._function.lower(*arguments).compile()
-            self.seconds += time.perf_counter() - start
+        compiled = self._compiled.get(key) or self._compile(key, arguments)
         return compiled(*arguments)
+
+    def _compile(self, key: Hashable, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+        with self._lock:  # of several threads that need a program, one compiles it
+            if key not in self._compiled:
+                start = time.perf_counter()
+                self._compiled[key] = self._function.lower(*arguments).compile()
+                self.seconds += time.perf_counter() - start
+            return self._compiled[key]

@@ -98,6 +98,31 @@ def recurrent_layer(
     return _layer(cell, precision, directions)
 
 
+def continue_direction(
+    cell: Cell,
+    inputs: Float[Array, "time batch gates"],
+    kernel: Float[Array, "hidden gates"],
+    carry: Carry,
+    mask: Bool[Array, "batch time"],
+    reverse: bool,
+    precision: Any = jnp.float32,
+) -> tuple[Float[Array, "time batch hidden"], Carry]:
+    """One direction over a piece of a long sentence: its hidden states, and the state that the next piece begins with.
+
+    For tagging only; `recurrent_layer` is what training differentiates. Padding, at the end of the sentence, leaves the
+    state at zero, so that reading backwards may begin with it.
+    """
+
+    def step(carry: Carry, at: tuple[Array, Array]) -> tuple[Carry, Array]:
+        projected, is_real = at
+        carry = cell.step(carry, projected, _product(carry[0], kernel, precision))
+        carry = tuple(jnp.where(is_real[:, None], state, 0.0) for state in carry)
+        return carry, carry[0]
+
+    carry, hidden = lax.scan(step, carry, (inputs, mask.T), reverse=reverse)
+    return hidden, carry
+
+
 def _position(direction: int, step: Array, time: int) -> Array:
     return step if direction == 0 else time - 1 - step
 

@@ -5,8 +5,8 @@
     model.safetensors   weights, frozen vectors included
     README.md           the model card
 
-Reading runs nothing from the directory: names, shapes and types of all arrays are compared with the network that
-config.json and vocabulary.json describe before any of them is used.
+Reading runs nothing from the directory: settings are checked one by one, and names, shapes and types of all arrays are
+compared with the network that config.json and vocabulary.json describe before any of them is read.
 """
 
 import dataclasses
@@ -21,20 +21,23 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 import seqtag
 from seqtag.batch import FIRST
-from seqtag.config import ModelConfig
+from seqtag.config import Config, ModelConfig, check_types
 from seqtag.data.batching import Buckets
 from seqtag.errors import InputError
 from seqtag.nn.model import TaggingModel
+from seqtag.schemes import tags_of
+from seqtag.sentences import SENTENCE_RULE
+from seqtag.tokenization import TOKENIZER
 from seqtag.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
+_LARGEST = 2**20
+"""No size in a configuration is greater: what is, is damaged or means harm."""
 CONFIG, VOCABULARY, WEIGHTS, CARD = "config.json", "vocabulary.json", "model.safetensors", "README.md"
 
 
@@ -54,6 +57,8 @@ class TrainedModel:
     """What it was trained on, as far as others can find it: format, Hub id, split names."""
     vector_features: int = 0
     """Width of the pretrained vectors; 0 where there are none."""
+    card: str = ""
+    """The model card, Markdown."""
 
 
 def abstract_model(
@@ -61,14 +66,14 @@ def abstract_model(
 ) -> TaggingModel:
     """The network with shapes in place of weights."""
 
-    def build() -> TaggingModel:
-        vectors = np.zeros((vocabulary.sizes.vectors - FIRST, vector_features), np.float32) if vector_features else None
+    def build(vectors: Any) -> TaggingModel:
         return TaggingModel(config, vocabulary, vectors, nnx.Rngs(0), precision)
 
-    return nnx.eval_shape(build)
+    shape = (vocabulary.sizes.vectors - FIRST, vector_features)
+    return nnx.eval_shape(build, jax.ShapeDtypeStruct(shape, np.float32) if vector_features else None)
 
 
-def save_model(model: TrainedModel, path: Path, card: str) -> None:
+def save_model(model: TrainedModel, path: Path) -> None:
     """Write the directory beside `path`, then put it in its place, so that no half-written model is ever there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
@@ -77,7 +82,7 @@ def save_model(model: TrainedModel, path: Path, card: str) -> None:
         save_file(arrays, staging / WEIGHTS, metadata={"format": "seqtag"})
         _write_json(staging / VOCABULARY, model.vocabulary.to_dict())
         _write_json(staging / CONFIG, _describe(model))
-        (staging / CARD).write_text(card, encoding="utf-8")
+        (staging / CARD).write_text(model.card, encoding="utf-8")
         staging.chmod(0o755)
         (staging / WEIGHTS).chmod((staging / CONFIG).stat().st_mode)  # safetensors makes it the owner's alone
         if path.exists():
@@ -87,18 +92,32 @@ def save_model(model: TrainedModel, path: Path, card: str) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def find_model(name: str) -> Path:
-    """The model directory that a model folder, a run folder or a Hub id means. Raises InputError."""
+def find_model(name: str, revision: str | None = None) -> Path:
+    """The model directory that a model folder, a run folder or a Hub id means. Raises InputError.
+
+    Args:
+        name: path of a folder, or a Hub id.
+        revision: branch, tag or commit of a Hub id.
+    """
     path = Path(name)
     for candidate in (path, path / "model"):
         if (candidate / CONFIG).is_file():
+            if revision is not None:
+                raise InputError(f"{path}: is a folder, which has no revision {revision}; leave it out")
             return candidate
     if path.exists():
         raise InputError(f"{path}: holds no seqtag model (no {CONFIG}, and no model folder with one)")
+    # Here and not above: it takes a while, and models in folders need none of it.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    at = f" at revision {revision}" if revision else ""
     try:
-        found = snapshot_download(name, allow_patterns=[CONFIG, VOCABULARY, WEIGHTS, CARD])
+        found = snapshot_download(name, revision=revision, allow_patterns=[CONFIG, VOCABULARY, WEIGHTS, CARD])
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(f"{name}: no such folder, and the Hub gave no model of that id") from error
+        raise InputError(f"{name}: no such folder, and the Hub gave no model of that id{at}") from error
+    if not (Path(found) / CONFIG).is_file():
+        raise InputError(f"{name}: the repository{at} holds no seqtag model (no {CONFIG})")
     return Path(found)
 
 
@@ -107,26 +126,80 @@ def load_model(path: Path) -> TrainedModel:
     if not (path / CONFIG).is_file():
         raise InputError(f"{path}: not a seqtag model: there is no {CONFIG} in it")
     described = _read_json(path / CONFIG)
-    if described.get("format") != "seqtag" or described.get("format_version") != FORMAT_VERSION:
+    if described.get("format") != "seqtag":
+        raise InputError(f"{path / CONFIG}: not the description of a seqtag model")
+    if described.get("format_version") != FORMAT_VERSION:
         raise InputError(f"{path / CONFIG}: not a model of this version of seqtag (format_version {FORMAT_VERSION})")
+    for setting, own in (("tokenizer", TOKENIZER), ("sentence_rule", SENTENCE_RULE)):
+        if described.get(setting) != own:
+            raise InputError(f"{path / CONFIG}: {setting} is {described.get(setting)!r}; this version has only {own!r}")
     try:
-        config = ModelConfig(**described["model"])
-        buckets = Buckets(
-            tuple(int(length) for length in described["buckets"]["lengths"]),
-            int(described["buckets"]["batch_tokens"]),
-            bool(described["buckets"]["packed"]),
-        )
-        task, data, vector_features = described["task"], described["data"], int(described["vector_features"])
+        config = _read_config(described["model"])
+        buckets = _read_buckets(described["buckets"])
+        task, data, vector_features = described["task"], dict(described["data"]), described["vector_features"]
+        if type(vector_features) is not int or not 0 <= vector_features <= _LARGEST:
+            raise ValueError(f"vector_features is {vector_features!r}")
+    except InputError as error:
+        raise InputError(f"{path / CONFIG}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path / CONFIG}: a setting is missing or has the wrong type ({error})") from error
     vocabulary = Vocabulary.from_dict(_read_json(path / VOCABULARY))
+    if vocabulary.tags != tuple(tags_of(vocabulary.labels, config.tag_scheme)):
+        raise InputError(f"{path / VOCABULARY}: its tags are not those of {config.tag_scheme}; take the file anew")
+    weights = path / WEIGHTS
+    _check_count(weights, config.num_layers + len(config.affix_lengths))
     model = abstract_model(config, vocabulary, vector_features)
     graph, params, constants = nnx.split(model, nnx.Param, ...)
-    arrays = _read_weights(path / WEIGHTS, _named(params, constants))
+    arrays = _read_weights(weights, _named(params, constants))
     params, constants = (
         jax.tree_util.tree_map_with_path(lambda where, _: arrays[_name(where)], tree) for tree in (params, constants)
     )
-    return TrainedModel(task, config, vocabulary, buckets, graph, params, constants, data, vector_features)
+    card = (path / CARD).read_text(encoding="utf-8") if (path / CARD).is_file() else ""
+    return TrainedModel(task, config, vocabulary, buckets, graph, params, constants, data, vector_features, card)
+
+
+def push_model(model: TrainedModel, repo_id: str, private: bool | None, revision: str | None) -> str:
+    """Upload the model directory to a repository of the Hub, made where there is none; the address of the commit.
+
+    Raises InputError where the Hub refuses.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(model, Path(folder) / "model")
+        try:
+            api = HfApi()
+            repository = api.create_repo(repo_id, private=private, exist_ok=True)
+            commit = api.upload_folder(
+                repo_id=repository.repo_id,
+                folder_path=Path(folder) / "model",
+                revision=revision,
+                commit_message="Upload a seqtag model",
+            )
+        except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{repo_id}: the Hub did not take the model: {reason}") from error
+    return str(commit.commit_url)
+
+
+def _read_config(values: dict[str, Any]) -> ModelConfig:
+    """Raises InputError or TypeError for what is no configuration, or one beyond all reason."""
+    config = ModelConfig(**values)
+    check_types(config)
+    Config(model=config)  # checks the ranges
+    sizes = [value for value in vars(config).values() if type(value) is int]
+    if max([*sizes, *config.affix_lengths]) > _LARGEST:
+        raise InputError(f"a size is greater than {_LARGEST:,}")
+    return config
+
+
+def _read_buckets(values: dict[str, Any]) -> Buckets:
+    lengths, batch_tokens = tuple(values["lengths"]), values["batch_tokens"]
+    for value in (*lengths, batch_tokens):
+        if type(value) is not int or not 0 < value <= _LARGEST:
+            raise ValueError(f"buckets hold {value!r}")
+    return Buckets(lengths, batch_tokens, bool(values["packed"]))
 
 
 def _describe(model: TrainedModel) -> dict[str, Any]:
@@ -138,6 +211,8 @@ def _describe(model: TrainedModel) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "seqtag_version": seqtag.__version__,
         "task": model.task,
+        "tokenizer": TOKENIZER,
+        "sentence_rule": SENTENCE_RULE,
         "model": config,
         "vector_features": model.vector_features,
         "buckets": model.buckets._asdict(),
@@ -151,6 +226,17 @@ def _name(path: tuple[Any, ...]) -> str:
 
 def _named(*trees: Any) -> dict[str, Any]:
     return {_name(path): value for tree in trees for path, value in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _check_count(path: Path, least: int) -> None:
+    """Raise InputError where there are fewer arrays than layers: building them all would take for ever."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            count = len(file.keys())
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as safetensors: {error}") from error
+    if count < least:
+        raise InputError(f"{path}: does not hold the weights that {CONFIG} describes ({count} arrays)")
 
 
 def _read_weights(path: Path, expected: dict[str, jax.ShapeDtypeStruct]) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtag.config import ModelConfig
-from seqtag.data.batching import Buckets, choose_buckets, in_order, make_batch, plan_batches, sentences_of
+from seqtag.data.batching import Buckets, choose_buckets, make_batch, plan_batches, sentences_of
 from seqtag.data.encoding import TokenTable
 from seqtag.vocabulary import build_vocabulary
 
@@ -72,12 +72,11 @@ def test_what_is_computed_per_token_returns_to_its_sentence(sentences: list[list
         )
         for plan in plans
     ]
-    words = in_order(plans, [batch.word_ids for batch in batches], lengths)
-    owners = in_order(plans, [batch.tags for batch in batches], lengths)
     known = {"a": 2, "bb": 3, "Ccc": 1, "d9": 1}
-    for position, tokens in enumerate(sentences):
-        assert words[position].tolist() == [known[token] for token in tokens]
-    assert all(len(owner) == length for owner, length in zip(owners, lengths, strict=True))
+    for plan, batch in zip(plans, batches, strict=True):
+        for index, row in enumerate(plan.rows):
+            words = [known[token] for sentence in row for token in sentences[sentence]]
+            assert batch.word_ids[index].tolist() == words + [0] * (plan.length - len(words))
     assert sum(int(batch.mask.sum()) for batch in batches) == lengths.sum()
 
 

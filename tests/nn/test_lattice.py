@@ -12,8 +12,9 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqtag.batch import Tagged
 from seqtag.nn import crf, lattice
-from seqtag.nn.heads import Tagged, TagHead
+from seqtag.nn.heads import TagHead
 from seqtag.schemes import Span, convert, tags_of, tags_to_spans
 
 LENGTHS = (5, 1, 4)

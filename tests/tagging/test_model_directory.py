@@ -26,21 +26,23 @@ def model() -> TrainedModel:
     network = TaggingModel(config, vocabulary, np.array([[1, 2], [3, 4]], np.float32), nnx.Rngs(0))
     graph, params, constants = nnx.split(network, nnx.Param, ...)
     data = {"format": "conll", "path": None, "revision": None, "train": "train"}
-    return TrainedModel("ner", config, vocabulary, Buckets((32,), 64, True), graph, params, constants, data, 2)
+    buckets = Buckets((32,), 64, True)
+    return TrainedModel("ner", config, vocabulary, buckets, graph, params, constants, data, 2, "a card")
 
 
 def test_a_model_loads_as_it_was_saved(model: TrainedModel, tmp_path: Path) -> None:
-    save_model(model, tmp_path / "model", "a card")
+    save_model(model, tmp_path / "model")
     loaded = load_model(find_model(str(tmp_path)))
     assert loaded.vocabulary == model.vocabulary
     assert loaded.buckets == model.buckets
+    assert loaded.card == "a card"
     for own, other in ((model.params, loaded.params), (model.constants, loaded.constants)):
         jax.tree.map(np.testing.assert_array_equal, own, other)
     assert loaded.constants
     modes = {path.stat().st_mode for path in (tmp_path / "model").iterdir()}
     assert len(modes) == 1, "one file of the model can be read by fewer people than the others"
     assert "/secret" not in (tmp_path / "model" / "config.json").read_text()
-    save_model(model, tmp_path / "model", "another card")
+    save_model(model, tmp_path / "model")
     assert {path.name for path in tmp_path.iterdir()} == {"model"}
 
 
@@ -57,7 +59,7 @@ def damage_json(name: str, **values: object) -> object:
     [
         (lambda path: (path / "config.json").unlink(), "holds no seqtag model"),
         (lambda path: (path / "config.json").write_text("{"), "config.json: cannot be read as JSON"),
-        (damage_json("config.json", format="other"), "not a model of this version of seqtag"),
+        (damage_json("config.json", format="other"), "not the description of a seqtag model"),
         (damage_json("config.json", model={"hidden": 3}), "config.json: a setting is missing or has the wrong type"),
         (damage_json("vocabulary.json", words=[1]), "vocabulary.json: words is not a list of strings"),
         (damage_json("vocabulary.json", words=["a", "b", "c", "d"]), "has not the shape"),
@@ -68,7 +70,7 @@ def damage_json(name: str, **values: object) -> object:
     ],
 )
 def test_what_is_damaged_is_named(model: TrainedModel, tmp_path: Path, damage, message: str) -> None:
-    save_model(model, tmp_path / "model", "")
+    save_model(model, tmp_path / "model")
     damage(tmp_path / "model")
     with pytest.raises(InputError, match=message):
         load_model(find_model(str(tmp_path / "model")))

@@ -1,11 +1,11 @@
-"""SIGINT and SIGTERM asked to wait until a checkpoint is written."""
+"""SIGINT and SIGTERM asked to wait until what must not be cut short is done."""
 
 import signal
 from types import FrameType, TracebackType
 
 
 class Stopped(BaseException):
-    """The run was told to stop and has written its checkpoint. Not an Exception: nothing should swallow it."""
+    """The process was told to stop and is at a point where it may. Not an Exception: nothing should swallow it."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signal_number).name}")

@@ -1,0 +1,177 @@
+"""Tagged texts as HTML: each entity in the colour of its label, followed by the label.
+
+Everything that comes from a text or a label is escaped. HTML can hold neither NUL nor half a surrogate pair: both are
+shown as U+FFFD; nothing else is changed, white space included. There are no scripts and nothing is loaded.
+"""
+
+import colorsys
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+_STYLE = """\
+.seqtag{color-scheme:light dark;margin:1em 0;padding:0 .35em;line-height:1.9}
+[data-jp-theme-light=true] .seqtag,.vscode-light .seqtag{color-scheme:light}
+[data-jp-theme-light=false] .seqtag,.vscode-dark .seqtag,html[theme=dark] .seqtag{color-scheme:dark}
+.seqtag-text{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;text-align:start}
+.seqtag-label{margin:0 0 .3em;overflow-wrap:anywhere;text-align:start}
+.seqtag mark{margin:0 1px;padding:.15em .35em;border-radius:.35em;\
+-webkit-box-decoration-break:clone;box-decoration-break:clone;\
+background:light-dark(var(--light),var(--dark));color:inherit;color:light-dark(#111,#fff)}
+.seqtag mark b{font-size:.72em;letter-spacing:.03em;color:light-dark(var(--light-ink),var(--dark-ink))}
+.seqtag mark:focus-visible{outline:2px solid}
+.seqtag mark:focus-visible bdi::after{content:" " attr(data-score)}
+"""
+# The policy is a second wall behind the escaping: a page may load and run nothing.
+_PAGE_START = f"""\
+<!doctype html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Tagged texts</title>
+<style>
+body{{max-width:50rem;margin:2rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif}}
+.seqtag+.seqtag{{border-top:1px solid #8886;padding-top:1em}}
+{_STYLE}</style>
+</head>
+<body>
+"""
+_PAGE_END = "</body>\n</html>\n"
+
+_ESCAPES = str.maketrans(
+    {
+        **dict.fromkeys(map(chr, range(0xD800, 0xE000)), "\ufffd"),
+        "\0": "\ufffd",
+        "\r": "&#13;",  # parsers turn a bare one into a line feed
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        '"': "&quot;",
+        "'": "&#39;",
+    }
+)
+
+_HUES = {
+    **dict.fromkeys(("PER", "PERSON", "PEOPLE", "NAME"), 345),
+    **dict.fromkeys(("ORG", "ORGANIZATION", "ORGANISATION", "COMPANY", "CORPORATION", "GROUP"), 215),
+    **dict.fromkeys(("LOC", "LOCATION", "GPE", "PLACE", "CITY", "COUNTRY"), 145),
+    **dict.fromkeys(("FAC", "FACILITY"), 110),
+    **dict.fromkeys(("MISC", "MISCELLANEOUS"), 270),
+    **dict.fromkeys(("NORP", "LANGUAGE"), 245),
+    **dict.fromkeys(("DATE", "TIME", "DURATION"), 185),
+    **dict.fromkeys(("MONEY", "PRICE", "PERCENT", "QUANTITY", "CARDINAL", "ORDINAL", "NUMBER"), 48),
+    **dict.fromkeys(("PRODUCT",), 25),
+    **dict.fromkeys(("EVENT",), 5),
+    **dict.fromkeys(("WORK_OF_ART", "CREATIVE-WORK", "LAW"), 310),
+}  # degrees
+
+
+class Marked(Protocol):
+    """A labelled piece of a text, in characters: `start` inclusive, `end` exclusive."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def score(self) -> float: ...
+
+
+class TaggedText(Protocol):
+    """What is shown: `seqtag.Document` is one. Entities are sorted and do not overlap."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def entities(self) -> Sequence[Marked]: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def score(self) -> float | None: ...
+
+
+class Colors(NamedTuple):
+    """The colours of a label as `#rrggbb`: for light and for dark surroundings a background and an ink for the label.
+
+    Every ink has a contrast of at least 4.5 to 1 (WCAG 2, level AA) with its background; so have `#111111` with `light`
+    and white with `dark`.
+    """
+
+    light: str
+    light_ink: str
+    dark: str
+    dark_ink: str
+
+
+def colors_of(label: str) -> Colors:
+    """The colours of a label: fixed for common ones in any case, for others given by their characters alone."""
+    hue = _HUES.get(label.upper(), zlib.crc32(label.encode("utf-8", "surrogatepass")) % 360)
+    return Colors(_hex(hue, 0.87, 0.8), _hex(hue, 0.24, 0.75), _hex(hue, 0.24, 0.45), _hex(hue, 0.82, 0.7))
+
+
+def render(document: TaggedText) -> str:
+    """A piece of HTML, one `<div>` that brings its own style; any number may stand on one page or in a notebook."""
+    return f'<div class="seqtag"><style>\n{_STYLE}</style>{_content(document)}</div>\n'
+
+
+def render_page(documents: Iterable[TaggedText]) -> str:
+    """A whole page that shows the documents one below the other."""
+    return "".join(page_parts(documents))
+
+
+def page_parts(documents: Iterable[TaggedText]) -> Iterator[str]:
+    """The same page in parts, to be written one after another: its head, each document as it comes, its end."""
+    yield _PAGE_START
+    for document in documents:
+        yield f'<div class="seqtag">{_content(document)}</div>\n'
+    yield _PAGE_END
+
+
+def _content(document: TaggedText) -> str:
+    parts = []
+    if document.label is not None:
+        score = "" if document.score is None else f" <b>{document.score:.2f}</b>"
+        label = _escape(document.label)
+        parts.append(
+            f'<p class="seqtag-label" dir="auto"><mark style="{_style(document.label)}">{label}{score}</mark></p>'
+        )
+    parts.append('<div class="seqtag-text" dir="auto">')
+    position = 0
+    for entity in document.entities:
+        parts += (
+            _escape(document.text[position : entity.start]),
+            _mark(document.text[entity.start : entity.end], entity),
+        )
+        position = entity.end
+    parts += _escape(document.text[position:]), "</div>"
+    return "".join(parts)
+
+
+def _mark(text: str, entity: Marked) -> str:
+    """One entity. The score shows on hover and, since it can be focused, to the keyboard."""
+    label, score = _escape(entity.label), f"{entity.score:.2f}"
+    # The no-break space keeps the label beside the last word, and apart from it in speech too; <bdi> keeps the label
+    # out of the direction that is found out for the text.
+    return (
+        f'<mark tabindex="0" title="{label} {score}" style="{_style(entity.label)}">{_escape(text)}'
+        f'<b>\N{NO-BREAK SPACE}<bdi data-score="{score}">{label}</bdi></b></mark>'
+    )
+
+
+def _style(label: str) -> str:
+    light, light_ink, dark, dark_ink = colors_of(label)
+    return f"--light:{light};--light-ink:{light_ink};--dark:{dark};--dark-ink:{dark_ink}"
+
+
+def _escape(text: str) -> str:
+    return text.translate(_ESCAPES)
+
+
+def _hex(hue: float, lightness: float, saturation: float) -> str:
+    channels = colorsys.hls_to_rgb(hue / 360, lightness, saturation)
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)

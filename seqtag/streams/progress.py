@@ -1,0 +1,126 @@
+"""How far a long file is, beside it in `FILE.progress`, so that `--resume` can go on; and the bar that shows it."""
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from seqtag.errors import InputError
+
+_EVERY = 10.0
+"""Seconds between two marks."""
+
+
+@dataclass
+class Done:
+    """What is in the output so far."""
+
+    records: int = 0
+    """Records of the input that are dealt with, skipped ones included."""
+    skipped: int = 0
+    documents: int = 0
+    tokens: int = 0
+    entities: int = 0
+    mark: dict[str, Any] = field(default_factory=dict)
+    """What the writer goes on from."""
+
+
+class ProgressFile:
+    """`FILE.progress`: there while the output is not complete."""
+
+    def __init__(self, output: Path, settings: dict[str, Any]) -> None:
+        """`settings` are what must not change between two sittings."""
+        self.path = output.with_name(f"{output.name}.progress")
+        self.output = output
+        self.settings = settings
+        self._last = time.monotonic()
+
+    def begin(self, resume: bool) -> Done:
+        """What is done already. Raises InputError where the output must not be written to, or something has changed."""
+        if not self.path.exists():
+            if self.output.exists():
+                hint = "it is complete, so there is nothing to resume" if resume else "name another file or remove it"
+                raise InputError(f"--output {self.output}: is there already; {hint}")
+            return Done()
+        if not resume:
+            raise InputError(f"--output {self.output}: is there already and not complete; go on with --resume")
+        try:
+            held = json.loads(self.path.read_text(encoding="utf-8"))
+            before, done = held["settings"], Done(**held["done"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.path}: is damaged; remove it and {self.output}, and begin anew") from error
+        for name, value in self.settings.items():
+            if before.get(name) != value:
+                raise InputError(f"--resume: {name} was {before.get(name)!r} and is {value!r} now; it must not change")
+        return done
+
+    def due(self) -> bool:
+        """Whether it is time for the next mark."""
+        return time.monotonic() - self._last >= _EVERY
+
+    def save(self, done: Done) -> None:
+        """Write it whole or not at all."""
+        staging = self.path.with_name(f".{self.path.name}.tmp")
+        staging.write_text(json.dumps({"settings": self.settings, "done": asdict(done)}) + "\n", encoding="utf-8")
+        os.replace(staging, self.path)
+        self._last = time.monotonic()
+
+    def end(self) -> None:
+        """The output is complete."""
+        self.path.unlink(missing_ok=True)
+
+
+class Bar:
+    """Documents and tokens on stderr while they are tagged, where that is a terminal; their sum at the end."""
+
+    def __init__(self, size: int | None) -> None:
+        """`size` is that of the input in bytes, where it is known."""
+        self._console = Console(file=sys.stderr)
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._start = self._shown = time.monotonic()
+        if self._console.is_terminal:
+            self._progress = Progress(
+                BarColumn(), TimeRemainingColumn(), TextColumn("{task.description}"), console=self._console
+            )
+            self._task = self._progress.add_task("loading", total=size)
+
+    def __enter__(self) -> "Bar":
+        if self._progress:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def update(self, done: Done, position: int | None) -> None:
+        """Show how far it is; `position` in bytes of the input."""
+        if self._progress and time.monotonic() - self._shown > 0.1:
+            self._shown = time.monotonic()
+            self._progress.update(self._task, completed=position or 0, description=self._figures(done))
+
+    def sum(self, done: Done, before: Done) -> None:
+        """One line at the end; `before` is what was done in earlier sittings."""
+        skipped = f", {done.skipped:,} records skipped" if done.skipped else ""
+        earlier = f", {before.documents:,} of them before" if before.documents else ""
+        seconds = time.monotonic() - self._start
+        rate = (done.tokens - before.tokens) / seconds if seconds else 0.0
+        print(
+            f"{done.documents:,} documents{earlier}, {done.tokens:,} tokens, {done.entities:,} entities{skipped}; "
+            f"{seconds:,.1f} s, {rate:,.0f} tokens/s",
+            file=sys.stderr,
+        )
+
+    def _figures(self, done: Done) -> str:
+        rate = done.tokens / max(time.monotonic() - self._start, 1e-3)
+        return f"{done.documents:,} documents, {done.entities:,} entities, {rate:,.0f} tokens/s"

@@ -1,0 +1,61 @@
+"""What readers hand on and writers take: one text, or the tokens of one sentence, and what came with it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from seqtag.document import Document
+
+
+@dataclass(frozen=True)
+class Record:
+    """One input."""
+
+    place: str
+    """`file:line`, for messages."""
+    given: str | Sequence[str]
+    """A raw text, or tokens."""
+    carried: dict[str, Any] = field(default_factory=dict)
+    """The other fields or columns."""
+    lines: Sequence[str] = ()
+    """Of CoNLL columns: the line of each token."""
+    before: Sequence[str] = ()
+    """Of CoNLL columns: the lines before the sentence."""
+
+
+class BadRecord(NamedTuple):
+    """What could not be read: a sentence that names the place, and what to do."""
+
+    message: str
+
+
+class Reader(Protocol):
+    """One input format."""
+
+    def __iter__(self) -> Iterator[Record | BadRecord]:
+        """The records, in order."""
+        ...
+
+    def bytes_read(self) -> int | None:
+        """How far it is, in bytes; None where that is not known."""
+        ...
+
+
+class Unwritable(Exception):  # noqa: N818 - what to do about it is decided by the command
+    """A tagged record that the output format cannot hold; the message says why."""
+
+
+class Writer(Protocol):
+    """One output format."""
+
+    def write(self, record: Record, document: Document) -> None:
+        """Add a document. Raises Unwritable, and then has added nothing."""
+        ...
+
+    def mark(self) -> dict[str, Any]:
+        """Put on disk what was written so far, and tell where to go on from."""
+        ...
+
+    def close(self) -> None:
+        """Finish the output, so that it is a valid file of its format, whether or not all was written."""
+        ...

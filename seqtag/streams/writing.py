@@ -1,0 +1,208 @@
+"""Writers of `seqtag tag` that append to one file or to standard output: JSON lines, CoNLL columns, HTML, terminal.
+
+Whole records are written or none: whatever interrupts, `close` leaves a valid file. Parquet is in `parquet.py`.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from seqtag.document import Document, Entity, Token
+from seqtag.streams.record import Record, Unwritable
+
+EXTENSIONS = {".conll": "conll", ".html": "html", ".parquet": "parquet"}
+"""Of output files whose format goes without saying; any other is jsonl."""
+_BUFFER = 1 << 16
+_DIGITS = 6
+"""Of scores: float32 knows no more."""
+_BREAKS = frozenset("\t\n\r")
+
+
+class Sink:
+    """A file that grows by whole records, or standard output where `path` is None."""
+
+    def __init__(self, path: Path | None, size: int = 0) -> None:
+        """Goes on behind the first `size` bytes of the file; what stands after them is cut off."""
+        self.is_file = path is not None
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666) if path else os.dup(sys.stdout.fileno())
+        self._size = size
+        self._waiting: list[bytes] = []
+        self._held = 0
+        if path:
+            os.ftruncate(self._file, size)
+            os.lseek(self._file, size, os.SEEK_SET)
+
+    def add(self, record: bytes) -> None:
+        """Take a record; it is written in company."""
+        self._waiting.append(record)
+        self._held += len(record)
+        if self._held >= _BUFFER:
+            self.flush()
+
+    def flush(self) -> int:
+        """Write what is waiting, and give the size of the file."""
+        data = b"".join(self._waiting)
+        if self.is_file:  # where an interrupted write has left part of a record, this one goes over it
+            os.lseek(self._file, self._size, os.SEEK_SET)
+        written = 0
+        while written < len(data):
+            written += os.write(self._file, data[written : written + (1 << 20)])
+        self._waiting, self._held, self._size = [], 0, self._size + len(data)
+        return self._size
+
+    def close(self) -> None:
+        """Write what is waiting, and end the file there."""
+        self.flush()
+        if self.is_file:
+            os.ftruncate(self._file, self._size)
+        os.close(self._file)
+
+
+class JsonlWriter:
+    """A JSON object a line: the fields that came with the text, then text and entities.
+
+    Of tokens that were given: tokens, tags, and the scores of the tags, then the same. A field that came along under a
+    name that is written anew is kept as `input_NAME`.
+    """
+
+    def __init__(self, sink: Sink, with_tokens: bool) -> None:
+        self.sink = sink
+        self.with_tokens = with_tokens
+
+    def write(self, record: Record, document: Document) -> None:
+        """Add a line; a record that no UTF-8 can hold (a lone surrogate) is written with escapes."""
+        values = fields_of(record, document, self.with_tokens)
+        line = json.dumps(values, ensure_ascii=False, default=str)
+        try:
+            self.sink.add(f"{line}\n".encode())
+        except UnicodeEncodeError:
+            self.sink.add(f"{json.dumps(values, default=str)}\n".encode())
+
+    def mark(self) -> dict[str, Any]:
+        """The size of the file."""
+        return {"bytes": self.sink.flush()}
+
+    def close(self) -> None:
+        """Nothing but the lines themselves."""
+        self.sink.close()
+
+
+class ConllWriter:
+    """The lines of tokens as they came, each with the tag behind it; of other inputs, tokens and tags.
+
+    A blank line ends a sentence. Comments and `-DOCSTART-` lines stay where they were; the latter get an O, so that
+    columns remain columns. Of other inputs, a text of several sentences is opened by `# newdoc`, and what came with a
+    text stands before it as `# name = value`.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+
+    def write(self, record: Record, document: Document) -> None:
+        """Add the sentences of a document."""
+        parts = []
+        if record.lines or record.before:
+            for line in record.before:
+                parts.append(line if line.startswith("#") else f"{line}{_delimiter(line)}O\n")
+            parts += [f"{line}{_delimiter(line)}{tag}" for line, tag in zip(record.lines, document.tags, strict=True)]
+            parts += [""] if record.lines else []
+        else:
+            parts += [f"# {_one_line(name)} = {_one_line(value)}" for name, value in record.carried.items()]
+            parts += ["# newdoc"] if len(document.sentences) > 1 else []
+            text, tags = document.text, document.tags
+            for first, last in document.sentences:
+                tokens = [text[start:end] for start, end in document.offsets[first:last]]
+                for token, tag in zip(tokens, tags[first:last], strict=True):
+                    if not token or _BREAKS & set(token):
+                        raise Unwritable(f"token {token!r} cannot stand in a column; choose another --output-format")
+                    parts.append(f"{token}\t{tag}")
+                parts.append("")
+        self.sink.add("".join(f"{line}\n" for line in parts).encode("utf-8", "surrogatepass"))
+
+    def mark(self) -> dict[str, Any]:
+        """The size of the file."""
+        return {"bytes": self.sink.flush()}
+
+    def close(self) -> None:
+        """Nothing but the lines themselves."""
+        self.sink.close()
+
+
+class HtmlWriter:
+    """A page that shows the documents one below the other."""
+
+    def __init__(self, sink: Sink, is_new: bool) -> None:
+        from seqtag.html import page_parts
+
+        self.sink = sink
+        self._parts = page_parts
+        self._start, self._end = page_parts([])
+        if is_new:
+            sink.add(self._start.encode())
+
+    def write(self, record: Record, document: Document) -> None:
+        """Add a document."""
+        _, part, _ = self._parts([document])
+        self.sink.add(part.encode())
+
+    def mark(self) -> dict[str, Any]:
+        """The size of the file so far, without the page's end."""
+        return {"bytes": self.sink.flush()}
+
+    def close(self) -> None:
+        """End the page."""
+        self.sink.add(self._end.encode())
+        self.sink.close()
+
+
+class TerminalWriter:
+    """Entities in colour, for people; to standard output."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self.console = Console(soft_wrap=True, highlight=False)
+
+    def write(self, record: Record, document: Document) -> None:
+        """Print a document."""
+        self.console.print(document)
+
+    def mark(self) -> dict[str, Any]:
+        """Nothing to go on from."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def fields_of(record: Record, document: Document, with_tokens: bool) -> dict[str, Any]:
+    """What came along, and what was found."""
+    found: dict[str, Any] = {}
+    if document.pretokenized:
+        found["tokens"], found["tags"] = list(record.given), list(document.tags)
+        found["scores"] = [round(score, _DIGITS) for score in document.token_scores]
+    found["text"] = document.text
+    found["entities"] = [_rounded(entity) for entity in document.entities]
+    if with_tokens and not document.pretokenized:
+        found["tokens"] = [_rounded(token) for token in document.tokens]
+    if document.n_best:
+        found["n_best"] = [
+            tagging._asdict() | {"entities": [_rounded(entity) for entity in tagging.entities]}
+            for tagging in document.n_best
+        ]
+    return {f"input_{name}" if name in found else name: value for name, value in record.carried.items()} | found
+
+
+def _rounded(scored: Token | Entity) -> dict[str, Any]:
+    return scored._asdict() | {"score": round(scored.score, _DIGITS)}
+
+
+def _delimiter(line: str) -> str:
+    return "\t" if "\t" in line else " "
+
+
+def _one_line(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return " ".join(text.split())

@@ -1,0 +1,125 @@
+"""`python -m seqtag.tag`: the entities of a file of texts, or of what comes on standard input."""
+
+from pathlib import Path
+from typing import Any
+
+from seqtag.command_line import make_parser, parse_flags, run
+from seqtag.errors import InputError
+
+_DESCRIPTION = (
+    "Tag texts: a text a line (or the whole input with --whole), JSON lines, CoNLL columns or Parquet. JSON lines come "
+    "out unless --output-format, or the extension of --output, says otherwise."
+)
+_FORMATS = ("text", "jsonl", "conll", "parquet")
+_OUTPUT_FORMATS = ("jsonl", "conll", "parquet", "html", "terminal")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = make_parser("seqtag tag", _DESCRIPTION, sections=())
+    parser.add_argument("--model", metavar="DIR|ID", help="model folder, run folder or Hub id")
+    parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a Hub id")
+    parser.add_argument("--input", metavar="FILE|-", default="-", help="default: standard input")
+    parser.add_argument("--format", choices=_FORMATS, help="of the input (default: by its extension, else text)")
+    parser.add_argument("--whole", action="store_true", help="the whole input is one text, not a text a line")
+    parser.add_argument("--text-column", metavar="NAME", help="field of the text (jsonl, parquet; default: text)")
+    parser.add_argument(
+        "--token-column", metavar="NAME", help="field of the tokens (default: tokens); a number from 0 for conll"
+    )
+    parser.add_argument("--output", metavar="FILE|-", default="-", help="default: standard output")
+    parser.add_argument("--output-format", choices=_OUTPUT_FORMATS, help="of the output; terminal: in colour")
+    parser.add_argument("--tokens", action="store_true", help="tokens with tags and scores too (jsonl, parquet)")
+    parser.add_argument("--min-score", type=float, default=0.0, help="leave out less probable entities")
+    parser.add_argument("--n-best", type=int, default=0, help="so many of the most probable taggings too")
+    parser.add_argument("--no-split", action="store_true", help="take each text for one sentence")
+    parser.add_argument("--window", type=int, help="tag longer sentences by windows of so many tokens")
+    parser.add_argument("--overlap", type=int, default=64, help="tokens that neighbouring windows share")
+    parser.add_argument(
+        "--on-error", choices=("fail", "skip"), default="fail", help="what to do about a record that cannot be read"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an --output that is not complete")
+    flags = parse_flags(parser, argv)
+    if flags.model is None:
+        raise InputError("--model: name a model folder, a run folder or a Hub id")
+    output, kind = _output(flags)
+
+    # Here and not above: they take a while, and what is wrong with the flags is said at once.
+    from seqtag.streams.progress import Bar, Done, ProgressFile
+    from seqtag.streams.reading import open_reader
+    from seqtag.tagging.options import make_options
+
+    options: dict[str, Any] = {
+        "min_score": flags.min_score,
+        "n_best": flags.n_best,
+        "split_sentences": not flags.no_split,
+        "window": flags.window,
+        "overlap": flags.overlap,
+    }
+    make_options(**options)
+    reader, size = open_reader(flags.input, flags.format, flags.whole, flags.text_column, flags.token_column)
+    kept = ("model", "revision", "input", "format", "whole", "text_column", "token_column", "tokens", *options)
+    settings = {name: options.get(name, flags.get(name)) for name in kept}
+    progress = None if output is None else ProgressFile(output, settings | {"output_format": kind})
+    done = Done() if progress is None else progress.begin(flags.resume)
+
+    from seqtag.process import keep_compiled_programs, tune_allocator
+    from seqtag.streams.tagging import Stream
+    from seqtag.tagging.tagger import Tagger
+
+    tune_allocator()
+    keep_compiled_programs()
+    with Bar(size) as bar:
+        tagger = Tagger.load(flags.model, flags.revision)
+        if progress:
+            progress.save(done)
+        writer = _open_writer(output, kind, flags.tokens, done.mark, reader)
+        stream = Stream(tagger, reader, writer, done, progress, flags.on_error == "skip")
+        stream.run(options, bar)
+    if kind == "parquet":
+        writer.join()
+    if progress:
+        progress.end()
+    bar.sum(stream.done, done)
+    return 0
+
+
+def _output(flags: Any) -> tuple[Path | None, str]:
+    """The output file, None for standard output, and its format."""
+    if flags.output == "-":
+        kind = flags.output_format or "jsonl"
+        if kind == "parquet":
+            raise InputError("--output-format parquet: cannot go to standard output; name a file with --output")
+        if flags.resume:
+            raise InputError("--resume: standard output cannot be gone on with; name a file with --output")
+        return None, kind
+    output = Path(flags.output)
+    from seqtag.streams.writing import EXTENSIONS
+
+    kind = flags.output_format or EXTENSIONS.get(output.suffix.lower(), "jsonl")
+    if kind == "terminal":
+        raise InputError("--output-format terminal: is for standard output; leave --output out")
+    if not output.parent.is_dir():
+        raise InputError(f"--output {output}: there is no folder {output.parent}")
+    if flags.input != "-" and output.exists() and output.samefile(flags.input):
+        raise InputError(f"--output {output}: is the input")
+    return output, kind
+
+
+def _open_writer(output: Path | None, kind: str, with_tokens: bool, mark: dict[str, Any], reader: Any) -> Any:
+    from seqtag.streams.writing import ConllWriter, HtmlWriter, JsonlWriter, Sink, TerminalWriter
+
+    if kind == "terminal":
+        return TerminalWriter()
+    if kind == "parquet":
+        from seqtag.streams.parquet import ParquetWriter
+
+        assert output is not None
+        return ParquetWriter(output, mark.get("parts", 0), with_tokens, getattr(reader, "schema", None))
+    sink = Sink(output, mark.get("bytes", 0))
+    if kind == "html":
+        return HtmlWriter(sink, is_new=not mark)
+    return ConllWriter(sink) if kind == "conll" else JsonlWriter(sink, with_tokens)
+
+
+if __name__ == "__main__":
+    run(main)

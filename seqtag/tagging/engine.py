@@ -1,0 +1,220 @@
+"""Sentences through the network: batches of few shapes, long sentences in pieces or windows, the n best taggings."""
+
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from flax import nnx
+from jaxtyping import Float
+
+from seqtag.batch import Batch, Tagged
+from seqtag.data.batching import Buckets, Plan, make_batch, plan_batches, sentences_of
+from seqtag.data.decoding import TagDecoder, TaggedSentence
+from seqtag.data.encoding import TokenTable
+from seqtag.nn.devices import Devices
+from seqtag.nn.long_sentence import LongSentences
+from seqtag.nn.programs import Programs
+from seqtag.tagging.model_directory import TrainedModel
+from seqtag.tagging.windows import LONGEST_ROW, Windows, merge_windows, window_bounds
+
+Sentence = Sequence[str]
+
+_ROW = 128
+"""Positions of the usual row, which several sentences share."""
+_FEW, _MANY = 8, 32
+"""Rows of the usual batches: enough for good matrix products, and fewer where there is little to do."""
+_SHORTEST_ROW = 32
+_DISTINCT = 200_000
+"""Tokens whose integers are kept."""
+
+
+class Job(NamedTuple):
+    """Sentences made ready for the device."""
+
+    sentences: Sequence[Sentence]
+    long: list[int]
+    """Those that no row holds, by position."""
+    short: list[int]
+    plans: list[Plan]
+    """Batches of the short ones, by position among them."""
+    batches: list[Batch]
+    windows: Windows | None
+
+
+class Engine:
+    """Runs one model; may be used by several threads."""
+
+    def __init__(self, model: TrainedModel) -> None:
+        self.devices = Devices()
+        self._decoder = TagDecoder(model.vocabulary.tags)
+        self._table = TokenTable(model.vocabulary, model.config.max_word_length, _DISTINCT)
+        self._lock = threading.Lock()
+        self._graph = graph = model.graph
+        self._params, self._constants = self.devices.copy(model.params), self.devices.copy(model.constants)
+        self._tag = Programs(
+            lambda params, constants, batch: nnx.merge(graph, params, constants).tag(batch),
+            out_shardings=self.devices.spread,
+        )
+        self._emissions = Programs(
+            lambda params, constants, batch: nnx.merge(graph, params, constants).emissions(batch),
+            out_shardings=self.devices.spread,
+        )
+        self._tag_emissions = Programs(
+            lambda params, constants, *inputs: nnx.merge(graph, params, constants).head.tag(*inputs)
+        )
+        self._long = LongSentences(graph)
+        self._n_best: dict[int, tuple[Programs, Programs]] = {}
+
+    @property
+    def compiled_shapes(self) -> int:
+        """Programs compiled so far."""
+        groups = [
+            self._tag,
+            self._emissions,
+            self._tag_emissions,
+            *(one for two in self._n_best.values() for one in two),
+        ]
+        return sum(map(len, groups)) + self._long.compiled_shapes
+
+    def prepare(self, sentences: Sequence[Sentence], windows: Windows | None = None) -> Job:
+        """Plan and encode; what can be done before the device is free. Sentences hold a token or more."""
+        long, short = _apart(sentences, windows)
+        plans, batches = self._batches([sentences[position] for position in short], packed=True)
+        return Job(sentences, long, short, plans, batches, windows)
+
+    def start(self, job: Job) -> list[Any]:
+        """Hand the batches to the device; returns before it is done."""
+        return [self._tag(batch.shape, self._params, self._constants, batch) for batch in job.batches]
+
+    def finish(self, job: Job, started: Sequence[Any]) -> list[TaggedSentence]:
+        """The tagging of each sentence of a job."""
+        found: dict[int, TaggedSentence] = {}
+        for plan, tagged in zip(job.plans, started, strict=True):
+            lengths = [[len(job.sentences[job.short[sentence]]) for sentence in row] for row in plan.rows]
+            sentences = self._decoder.sentences(lengths, Tagged(*map(np.asarray, tagged)))
+            found.update(zip((job.short[sentence] for sentence in plan.sentences), sentences, strict=True))
+        for position in job.long:
+            tokens = job.sentences[position]
+            inputs = self._padded(self._long_emissions(tokens, job.windows), len(tokens))
+            tagged = self._tag_emissions(inputs[1].shape, self._params, self._constants, *inputs)
+            (found[position],) = self._decoder.sentences([[len(tokens)]], Tagged(*map(np.asarray, tagged)))
+        return [found[position] for position in range(len(job.sentences))]
+
+    def n_best(
+        self, sentences: Sequence[Sentence], count: int, windows: Windows | None = None
+    ) -> list[list[tuple[float, TaggedSentence]]]:
+        """For each sentence its `count` most probable taggings with their log probabilities, best first; or all."""
+        long, short = _apart(sentences, windows)
+        of_batches, of_emissions = self._n_best_programs(count)
+        plans, batches = self._batches([sentences[position] for position in short], packed=False)
+        found: dict[int, list[tuple[float, TaggedSentence]]] = {}
+        for plan, batch in zip(plans, batches, strict=True):
+            lengths = [len(sentences[short[sentence]]) for sentence in plan.sentences]
+            ranked = self._ranked(of_batches(batch.shape, self._params, self._constants, batch), lengths)
+            found.update(zip((short[sentence] for sentence in plan.sentences), ranked, strict=True))
+        for position in long:
+            tokens = sentences[position]
+            emissions, mask, _ = self._padded(self._long_emissions(tokens, windows), len(tokens))
+            result = of_emissions(mask.shape, self._params, self._constants, emissions, mask)
+            (found[position],) = self._ranked(result, [len(tokens)])
+        return [found[position] for position in range(len(sentences))]
+
+    def _n_best_programs(self, count: int) -> tuple[Programs, Programs]:
+        """From batches, and from emissions."""
+        graph = self._graph
+        with self._lock:
+            if count not in self._n_best:
+                self._n_best[count] = (
+                    Programs(lambda params, constants, batch: nnx.merge(graph, params, constants).n_best(batch, count)),
+                    Programs(
+                        lambda params, constants, emissions, mask: nnx.merge(graph, params, constants).head.n_best(
+                            emissions, mask, count
+                        )
+                    ),
+                )
+            return self._n_best[count]
+
+    def _ranked(self, result: Any, lengths: list[int]) -> list[list[tuple[float, TaggedSentence]]]:
+        tagged, log_probabilities = Tagged(*map(np.asarray, result[0])), np.asarray(result[1])
+        ranked: list[list[tuple[float, TaggedSentence]]] = [[] for _ in lengths]
+        for rank in range(log_probabilities.shape[1]):
+            of_rank = Tagged(*(part[:, rank] if part.ndim == 3 else part for part in tagged))
+            sentences = self._decoder.sentences([[length] for length in lengths], of_rank)
+            for own, sentence, value in zip(ranked, sentences, log_probabilities[:, rank], strict=False):
+                if value > -np.inf:
+                    own.append((float(value), sentence))
+        return ranked
+
+    def _batches(self, sentences: Sequence[Sentence], packed: bool) -> tuple[list[Plan], list[Batch]]:
+        if not sentences:
+            return [], []
+        lengths = np.array([len(tokens) for tokens in sentences])
+        buckets = _buckets(lengths, packed)
+        plans = plan_batches(lengths, buckets)
+        batches = []
+        for plan in plans:
+            rows = list(sentences_of(plan, [sentences[position] for position in plan.sentences]))
+            batches.append(self._batch(rows, (_rows(len(rows), buckets.rows(plan.length)), plan.length)))
+        return plans, batches
+
+    def _batch(self, rows: Sequence[Sequence[Sentence]], shape: tuple[int, int]) -> Batch:
+        with self._lock:  # the table learns new tokens
+            batch = make_batch(rows, None, self._table, (self.devices.rows(shape[0]), shape[1]))
+        return self.devices.spread_batch(batch)
+
+    def _long_emissions(self, tokens: Sentence, windows: Windows | None) -> Float[np.ndarray, "time tags"]:
+        if windows is None:
+            pieces = [tokens[start : start + LONGEST_ROW] for start in range(0, len(tokens), LONGEST_ROW)]
+            makers = [partial(self._piece, piece) for piece in pieces]
+            return self._long.emissions(self._params, self._constants, makers)[: len(tokens)]
+        bounds = window_bounds(len(tokens), windows)
+        parts: dict[int, np.ndarray] = {}
+        plans, batches = self._batches([tokens[start:end] for start, end in bounds], packed=True)
+        for plan, batch in zip(plans, batches, strict=True):
+            emissions = np.asarray(self._emissions(batch.shape, self._params, self._constants, batch))
+            for row, values in zip(plan.rows, emissions, strict=False):
+                ends = np.cumsum([bounds[window][1] - bounds[window][0] for window in row])
+                parts.update(zip(row, np.split(values[: ends[-1]], ends[:-1]), strict=True))
+        return merge_windows(bounds, [parts[window] for window in range(len(bounds))])
+
+    def _piece(self, tokens: Sentence) -> Batch:
+        with self._lock:
+            return make_batch([[tokens]], None, self._table, (1, LONGEST_ROW))
+
+    def _padded(self, emissions: Float[np.ndarray, "time tags"], length: int) -> tuple[Any, Any, Any]:
+        """Emissions, mask and starts of one sentence, in a row of one of few lengths."""
+        row = _doubled(_SHORTEST_ROW, length)
+        padded = np.zeros((1, row, emissions.shape[1]), np.float32)
+        padded[0, :length] = emissions[:length]
+        mask = np.arange(row)[None] < length
+        return padded, mask, mask & (np.arange(row) == 0)
+
+
+def _apart(sentences: Sequence[Sentence], windows: Windows | None) -> tuple[list[int], list[int]]:
+    """Positions of the sentences that are too long for a row or a window, and of the others."""
+    limit = windows.size if windows else LONGEST_ROW
+    long = [position for position, tokens in enumerate(sentences) if len(tokens) > limit]
+    return long, [position for position, tokens in enumerate(sentences) if len(tokens) <= limit]
+
+
+def _buckets(lengths: np.ndarray, packed: bool) -> Buckets:
+    """Few shapes, and none much larger than what there is to do."""
+    total, longest = int(lengths.sum()), int(lengths.max())
+    if packed and total <= 2 * _ROW:
+        row = _doubled(_SHORTEST_ROW, total)
+        return Buckets((row,), row, packed)
+    slots = (_FEW if total <= _FEW * _ROW else _MANY) * _ROW
+    return Buckets((_ROW,) if packed else (_SHORTEST_ROW, _ROW), slots, packed).covering(longest)
+
+
+def _rows(needed: int, most: int) -> int:
+    """Rows of a batch: all that its shape may have, or few where those do."""
+    return _FEW if needed <= _FEW < most else most
+
+
+def _doubled(length: int, least: int) -> int:
+    while length < least:
+        length *= 2
+    return length

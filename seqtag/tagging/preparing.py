@@ -1,0 +1,52 @@
+"""What the caller gives, as sentences of tokens: raw text is tokenized and split, lists of tokens stay as they are."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seqtag.errors import InputError
+from seqtag.sentences import split_sentences
+from seqtag.tokenization import tokenize
+
+Input = str | Sequence[str]
+"""A raw text, or the tokens of one sentence."""
+
+
+class Prepared(NamedTuple):
+    """A text with its tokens and sentences."""
+
+    text: str
+    offsets: list[tuple[int, int]]
+    """Start and end of each token in `text`, in characters."""
+    tokens: list[str]
+    sentences: list[tuple[int, int]]
+    """First token and end (exclusive) of each sentence; none is empty."""
+    pretokenized: bool
+
+
+def prepare(given: Input, place: str, by_sentence: bool = True) -> Prepared:
+    """Tokens and sentences of one input. Raises InputError that names `place` where it is neither text nor tokens.
+
+    Args:
+        given: a raw text, or a list of tokens, which is one sentence and whose text is its tokens joined by spaces.
+        place: of the input, for messages.
+        by_sentence: split a raw text into sentences; otherwise it is one.
+    """
+    if isinstance(given, str):
+        offsets = tokenize(given)
+        tokens = [given[start:end] for start, end in offsets]
+        sentences = split_sentences(given, offsets) if by_sentence else [(0, len(tokens))] * bool(tokens)
+        return Prepared(given, offsets, tokens, sentences, False)
+    if not isinstance(given, list | tuple) or not all(isinstance(token, str) for token in given):
+        raise InputError(f"{place}: neither a string nor a list of strings, but {_kind(given)}")
+    offsets, position = [], 0
+    for token in given:
+        offsets.append((position, position + len(token)))
+        position += len(token) + 1
+    return Prepared(" ".join(given), offsets, list(given), [(0, len(given))] * bool(given), True)
+
+
+def _kind(given: object) -> str:
+    if isinstance(given, list | tuple):
+        odd = next(token for token in given if not isinstance(token, str))
+        return f"a list that holds {type(odd).__name__}"
+    return type(given).__name__

@@ -1,0 +1,210 @@
+"""The tagger: texts in, documents out."""
+
+import heapq
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqtag.data.ahead import prepared_ahead
+from seqtag.data.decoding import ScoredSpan, TaggedSentence
+from seqtag.document import Document, Entity, Tagging
+from seqtag.errors import InputError
+from seqtag.tagging.engine import Engine, Job
+from seqtag.tagging.model_directory import TrainedModel, find_model, load_model, push_model, save_model
+from seqtag.tagging.options import Options, make_options
+from seqtag.tagging.preparing import Input, Prepared, prepare
+
+_CHARACTERS = 200_000
+"""Characters of text taken at a time: some ten full batches."""
+_TEXTS = 10_000
+"""And texts at most, however short."""
+
+
+class _Work(NamedTuple):
+    """Some texts made ready."""
+
+    texts: list[Prepared]
+    sentences: list[list[str]]
+    job: Job
+
+
+class Tagger:
+    """Finds the entities of texts with a trained model. May be used by several threads at once."""
+
+    def __init__(self, model: TrainedModel) -> None:
+        self.model = model
+        self._engine = Engine(model)
+
+    @classmethod
+    def load(cls, name: str, revision: str | None = None) -> "Tagger":
+        """The tagger in a model folder or a run folder, or under a Hub id; see `seqtag.load`."""
+        return cls(load_model(find_model(name, revision)))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that entities may have."""
+        return self.model.vocabulary.labels
+
+    @property
+    def compiled_shapes(self) -> int:
+        """Programs compiled so far: a handful, soon no more."""
+        return self._engine.compiled_shapes
+
+    def __call__(
+        self,
+        text: Input,
+        *,
+        min_score: float = 0.0,
+        n_best: int = 0,
+        split_sentences: bool = True,
+        window: int | None = None,
+        overlap: int = 64,
+    ) -> Document:
+        """The tagged text; arguments are those of `tag`. The quickest for one text."""
+        options = make_options(min_score, n_best, split_sentences, window, overlap)
+        work = self._prepare([text], 0, options)
+        return self._finish(work, self._engine.start(work.job), options)[0]
+
+    def tag(
+        self,
+        texts: Iterable[Input],
+        *,
+        min_score: float = 0.0,
+        n_best: int = 0,
+        split_sentences: bool = True,
+        window: int | None = None,
+        overlap: int = 64,
+    ) -> Iterator[Document]:
+        """A document for each text, in order, as they are asked for.
+
+        `texts` may be endless: a few hundred thousand characters are read ahead and no more is kept. Batches are formed
+        across texts, in shapes that do not depend on them, so that after the first ones nothing is compiled.
+
+        Args:
+            texts: raw texts, lists of tokens (each one sentence), or both.
+            min_score: leave out entities that are less probable; their tokens are shown as O, with its probability.
+            n_best: put so many of the most probable taggings of each text into `Document.n_best`.
+            split_sentences: tag each sentence of a raw text by itself, as models are trained; else the text is one.
+            window: tag sentences of more tokens than this by windows of so many, side by side, which is faster; by
+                default every sentence is read whole, whatever its length. 4,096 at most.
+            overlap: tokens that neighbouring windows share. What a window cannot see lies half of this away or further.
+
+        Raises InputError for an argument out of range, and, with its position, for what is neither text nor tokens.
+        """
+        options = make_options(min_score, n_best, split_sentences, window, overlap)
+        return self._tag(texts, options)
+
+    def _tag(self, texts: Iterable[Input], options: Options) -> Iterator[Document]:
+        running: tuple[_Work, list[Any]] | None = None
+        for work in prepared_ahead(lambda part: self._prepare(part[1], part[0], options), _parts(texts), depth=1):
+            started = self._engine.start(work.job)
+            if running:  # the device has the next part to do while this one is put together
+                yield from self._finish(*running, options)
+            running = work, started
+        if running:
+            yield from self._finish(*running, options)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model folder, its card included. Raises InputError where there is something at `path` already."""
+        path = Path(path)
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise InputError(f"{path}: is there already; name a new folder for the model")
+        save_model(self.model, path)
+
+    def push_to_hub(self, repo_id: str, *, private: bool | None = None, revision: str | None = None) -> str:
+        """Upload the model folder, its card included, to the Hugging Face Hub; returns the address of the commit.
+
+        The repository is made where there is none. Who you are is up to huggingface_hub (`hf auth login`, or the
+        variable HF_TOKEN). Raises InputError where the Hub refuses.
+        """
+        return push_model(self.model, repo_id, private, revision)
+
+    def _prepare(self, texts: list[Input], first: int, options: Options) -> _Work:
+        prepared = [
+            prepare(text, f"texts[{first + index}]", options.split_sentences) for index, text in enumerate(texts)
+        ]
+        sentences = [text.tokens[start:end] for text in prepared for start, end in text.sentences]
+        return _Work(prepared, sentences, self._engine.prepare(sentences, options.windows))
+
+    def _finish(self, work: _Work, started: list[Any], options: Options) -> list[Document]:
+        tagged = iter(self._engine.finish(work.job, started))
+        ranked = iter(self._engine.n_best(work.sentences, options.n_best, options.windows) if options.n_best else ())
+        documents = []
+        for text in work.texts:
+            count = len(text.sentences)
+            own, best = list(itertools.islice(tagged, count)), list(itertools.islice(ranked, count))
+            documents.append(_document(text, own, best, options))
+        return documents
+
+
+def _parts(texts: Iterable[Input]) -> Iterator[tuple[int, list[Input]]]:
+    """Texts by the part, with the position of the first."""
+    if isinstance(texts, str):
+        raise InputError("tag takes several texts; for one, call the tagger itself")
+    first, part, size = 0, [], 0
+    for text in texts:
+        part.append(text)
+        # A list of tokens by its usual length in characters; what is neither is refused when it is prepared.
+        size += len(text) if isinstance(text, str) else 6 * len(text) if isinstance(text, list | tuple) else 0
+        if size >= _CHARACTERS or len(part) >= _TEXTS:
+            yield first, part
+            first, part, size = first + len(part), [], 0
+    if part:
+        yield first, part
+
+
+def _document(
+    text: Prepared, sentences: list[TaggedSentence], ranked: list[list[tuple[float, TaggedSentence]]], options: Options
+) -> Document:
+    tags = [tag for sentence in sentences for tag in sentence.tags]
+    scores = [score for sentence in sentences for score in sentence.scores]
+    entities = []
+    for (first, _), sentence in zip(text.sentences, sentences, strict=True):
+        for span in sentence.spans:
+            if span.score >= options.min_score:
+                entities.append(_entity(text, first, span))
+                continue
+            for token in range(span.start, span.end):
+                tags[first + token], scores[first + token] = "O", float(sentence.outside[token])
+    return Document(
+        text=text.text,
+        offsets=text.offsets,
+        tags=tags,
+        token_scores=scores,
+        entities=entities,
+        sentences=text.sentences,
+        pretokenized=text.pretokenized,
+        n_best=_taggings(text, ranked, options.n_best) if options.n_best else [],
+    )
+
+
+def _entity(text: Prepared, first: int, span: ScoredSpan) -> Entity:
+    start, end = text.offsets[first + span.start][0], text.offsets[first + span.end - 1][1]
+    return Entity(text.text[start:end], span.label, start, end, span.score)
+
+
+def _taggings(text: Prepared, ranked: list[list[tuple[float, TaggedSentence]]], count: int) -> list[Tagging]:
+    """The most probable taggings of a text out of those of its sentences, which do not depend on one another."""
+    best: list[tuple[float, Any]] = [
+        (0.0, None)
+    ]  # log probability; the last sentence's tagging, linked to those before
+    for sentence in ranked:
+        joined = ((value + own, (before, tagged)) for value, before in best for own, tagged in sentence)
+        best = heapq.nlargest(count, joined, key=lambda entry: entry[0])
+    return [_tagging(text, value, linked) for value, linked in best]
+
+
+def _tagging(text: Prepared, log_probability: float, linked: Any) -> Tagging:
+    sentences: list[TaggedSentence] = []
+    while linked is not None:
+        linked, sentence = linked
+        sentences.append(sentence)
+    sentences.reverse()
+    placed = list(zip(text.sentences, sentences, strict=True))
+    return Tagging(
+        math.exp(min(log_probability, 0.0)),
+        [tag for sentence in sentences for tag in sentence.tags],
+        [_entity(text, first, span) for (first, _), sentence in placed for span in sentence.spans],
+    )
