@@ -17,12 +17,12 @@ from seqtag.data.ahead import prepared_ahead
 from seqtag.evaluation.prediction import Predictor
 from seqtag.evaluation.scores import span_f1
 from seqtag.nn.programs import Programs
+from seqtag.stopping import Stopped, StopSignals
 from seqtag.training.checkpoint import Checkpoint, Checkpoints
 from seqtag.training.experiment import Experiment
 from seqtag.training.optimizer import make_plateau
 from seqtag.training.run_directory import RunDirectory
 from seqtag.training.state import Progress, TrainState, initial_state
-from seqtag.training.stopping import Stopped, StopSignals
 
 _IN_FLIGHT = 4
 """Steps whose loss is not fetched yet: enough that the device need not wait for the host."""
@@ -163,7 +163,7 @@ class Loop:
             self.best, progress.best_epoch = state.evaluated, progress.epoch
         else:
             predicted = self.predictor.predict(state.evaluated, self.experiment.constants, validation)
-            f1 = span_f1(validation[range(len(validation))].tags, predicted)
+            f1 = span_f1(validation[range(len(validation))].tags, [sentence.tags for sentence in predicted])
             entry["validation_f1"] = f1
             if f1 > progress.best_f1:
                 # A copy: the state's own arrays are given away at the next step.

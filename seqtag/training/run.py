@@ -52,8 +52,9 @@ def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Re
         predicted, splits[role] = evaluate_split(
             predictor, fitted.params, experiment.constants, split, role, corpus.findings[role], samples
         )
-        write_predictions(split.dataset, predicted, run.predictions, role)
-        example = find_example(split, predicted)
+        tags = [sentence.tags for sentence in predicted]
+        write_predictions(split.dataset, tags, run.predictions, role)
+        example = find_example(split, tags)
     report = {
         "task": config.task,
         "seed": config.training.seed,
@@ -62,7 +63,7 @@ def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Re
         "training": _describe_training(fitted, predictor),
     }
     trained = experiment.trained(fitted.params)
-    save_model(trained, run.model, model_card(trained, report))
+    save_model(dataclasses.replace(trained, card=model_card(trained, report)), run.model)
     write_report(report, run.report)
     write_report(report, run.report.with_suffix(".txt"))
     return Result(report, example)

@@ -1,0 +1,274 @@
+"""Tagging: offsets point at the text, batches and windows change nothing, scores are probabilities."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_model import WORDS, tiny_model
+
+import seqtag
+from seqtag.document import Document, Entity
+from seqtag.errors import InputError
+from seqtag.schemes import tags_to_spans
+from seqtag.tagging import engine, tagger
+from seqtag.tagging.windows import Windows, merge_windows, window_bounds
+
+KINDS = [
+    {},
+    {"head": "softmax", "encoder": "gru", "tag_scheme": "IOB2"},
+    {"encoder": "rnn", "num_layers": 2, "tag_scheme": "IOB2"},
+    {"bidirectional": False, "num_layers": 2, "char_encoder": "lstm"},
+]
+WORD = st.sampled_from([*WORDS, "\u200d", "e\u0301", "é", "שלום", "\ud800", "\0", "👨\u200d👩\u200d👧", "", "a b"])
+TEXTS = st.lists(
+    st.one_of(
+        st.text(st.characters(), max_size=60),
+        st.lists(WORD, max_size=12).map(" ".join),
+        st.lists(WORD, max_size=12),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> seqtag.Tagger:
+    return seqtag.Tagger(tiny_model())
+
+
+def alike(own: Document, other: Document) -> bool:
+    """The same but for rounding."""
+    assert np.allclose(own.token_scores, other.token_scores, atol=1e-5)
+    assert np.allclose([one.score for one in own.entities], [one.score for one in other.entities], atol=1e-5)
+    unscored = [[one[:4] for one in document.entities] for document in (own, other)]
+    return unscored[0] == unscored[1] and own.tags == other.tags and own.offsets == other.offsets
+
+
+TINY = seqtag.Tagger(tiny_model())
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, st.sampled_from([0.0, 0.6]))
+def test_offsets_point_at_the_text_and_company_changes_nothing(texts: list[str | list[str]], min_score: float) -> None:
+    documents = list(TINY.tag(texts, min_score=min_score))
+    assert len(documents) == len(texts)
+    for text, document in zip(texts, documents, strict=True):
+        assert document.text == (text if isinstance(text, str) else " ".join(text))
+        if isinstance(text, list):
+            assert [token.text for token in document.tokens] == text
+        end = 0
+        for token in document.tokens:
+            assert end <= token.start <= token.end <= len(document.text)
+            assert document.text[token.start : token.end] == token.text
+            assert 0 <= token.score <= 1
+            end = token.end
+        for entity in document.entities:
+            assert document.text[entity.start : entity.end] == entity.text
+            assert min_score <= entity.score <= 1
+        spans = [
+            (document.tokens[span.start].start, document.tokens[span.end - 1].end, span.label)
+            for first, last in document.sentences
+            for span in (
+                span._replace(start=span.start + first, end=span.end + first)
+                for span in tags_to_spans(document.tags[first:last])
+            )
+        ]
+        assert spans == [(entity.start, entity.end, entity.label) for entity in document.entities]
+        assert alike(document, TINY(text, min_score=min_score))
+
+
+def test_what_is_below_min_score_is_shown_as_outside(tiny: seqtag.Tagger) -> None:
+    text = " ".join(WORDS * 3)
+    everything, sure = tiny(text), tiny(text, min_score=0.7)
+    assert 0 < len(sure.entities) < len(everything.entities)
+    assert sure.entities == [entity for entity in everything.entities if entity.score >= 0.7]
+    changed = [index for index, (own, other) in enumerate(zip(everything.tags, sure.tags, strict=True)) if own != other]
+    assert changed
+    for index in changed:
+        # The probability of O and that of the tag shown before are of one distribution.
+        assert sure.tags[index] == "O"
+        assert sure.token_scores[index] + everything.token_scores[index] <= 1 + 1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())) or "defaults")
+def test_a_sentence_too_long_for_a_row_is_tagged_as_if_it_were_in_one(
+    kind: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model(**kind)
+    words = (WORDS * 9)[:150]
+    whole = seqtag.Tagger(model)(words, n_best=3)
+    monkeypatch.setattr(engine, "LONGEST_ROW", 32)
+    cut = seqtag.Tagger(model)
+    in_pieces = cut(words, n_best=3)
+    assert alike(whole, in_pieces)
+    assert whole.entities
+    for own, other in zip(whole.n_best, in_pieces.n_best, strict=True):
+        assert own.tags == other.tags
+        assert own.probability == pytest.approx(other.probability, rel=1e-3)
+    # Shorter ones keep their company, and their place in it.
+    texts = [["Ada"], words, ["Bo", "met"], words[:40], []]
+    for own, other in zip(cut.tag(texts), seqtag.Tagger(model).tag(texts), strict=True):
+        assert alike(own, other)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_merged_windows_are_exact_for_emissions_of_bounded_context(data: st.DataObject) -> None:
+    length = data.draw(st.integers(1, 200))
+    size = data.draw(st.integers(1, 60))
+    overlap = data.draw(st.integers(0, size - 1))
+    context = overlap // 2
+    values = np.random.default_rng(length).normal(size=length)
+
+    def emissions(part: np.ndarray) -> np.ndarray:
+        padded = np.pad(part, context)
+        return np.stack([padded[t : t + 2 * context + 1] for t in range(len(part))])
+
+    bounds = window_bounds(length, Windows(size, overlap))
+    assert all(end - start == min(size, length) for start, end in bounds)
+    merged = merge_windows(bounds, [emissions(values[start:end]) for start, end in bounds])
+    np.testing.assert_array_equal(merged, emissions(values))
+
+
+def test_windows_lose_and_double_no_entity_at_a_seam() -> None:
+    """With emissions that need no context, windows give what the whole sentence gives, whatever lies at the seams."""
+    model = tiny_model()
+    blind = model.params["encoder"]["layers"][0]["recurrent_kernels"]
+    for kernel in blind.values():
+        kernel[...] = np.zeros_like(kernel[...])
+    forgetful = model.params["encoder"]["layers"][0]["biases"]
+    for bias in forgetful.values():
+        values = np.array(bias[...])
+        values[6:12] = -100.0  # the forget gate is shut
+        bias[...] = values
+    own = seqtag.Tagger(model)
+    words = WORDS * 12
+    whole = own(words)
+    assert any(entity.text.count(" ") for entity in whole.entities)
+    for window, overlap in ((7, 0), (7, 1), (16, 6), (50, 0)):
+        assert alike(whole, own(words, window=window, overlap=overlap))
+
+
+def test_the_n_best_taggings_are_ranked_and_probable(tiny: seqtag.Tagger) -> None:
+    text = "Ada met Bo. They did n't stay in Rome on 3 May. The U.S. paid Bo."
+    document = tiny(text, n_best=40)
+    assert len(document.sentences) > 1
+    probabilities = [tagging.probability for tagging in document.n_best]
+    assert len(probabilities) == 40
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) <= 1 + 1e-5
+    assert document.n_best[0].tags == document.tags
+    assert [one[:4] for one in document.n_best[0].entities] == [one[:4] for one in document.entities]
+    assert len({tuple(tagging.tags) for tagging in document.n_best}) == 40
+    product = 1.0
+    for first, last in document.sentences:
+        tokens = [token.text for token in document.tokens[first:last]]
+        product *= tiny(tokens, n_best=1).n_best[0].probability
+    assert probabilities[0] == pytest.approx(product, rel=1e-4)
+
+
+def test_all_taggings_together_have_probability_one(tiny: seqtag.Tagger) -> None:
+    document = tiny(["Ada", "met"], n_best=200)
+    assert sum(tagging.probability for tagging in document.n_best) == pytest.approx(1.0, abs=1e-5)
+    for entity in document.entities:
+        held = sum(
+            tagging.probability
+            for tagging in document.n_best
+            if (entity.start, entity.end, entity.label) in [(one.start, one.end, one.label) for one in tagging.entities]
+        )
+        assert entity.score == pytest.approx(held, abs=1e-5)
+
+
+def test_endless_input_is_read_as_it_is_needed(tiny: seqtag.Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tagger, "_CHARACTERS", 2000)
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        for count in itertools.count():
+            read += 1
+            yield " ".join(WORDS[: 1 + count % len(WORDS)])
+
+    documents = tiny.tag(endless())
+    first = list(itertools.islice(documents, 300))
+    shapes = tiny.compiled_shapes
+    assert read < 300 + 4 * 2000 / 4
+    assert [len(document.tokens) for document in first[:18]] == list(range(1, 19))
+    for _ in itertools.islice(documents, 3000):
+        pass
+    assert tiny.compiled_shapes == shapes, "something was compiled in steady state"
+
+
+def test_threads_share_a_tagger(tiny: seqtag.Tagger) -> None:
+    texts = [" ".join(WORDS[start:]) for start in range(len(WORDS))]
+    expected = [tiny(text) for text in texts]
+    found: dict[int, list[Document]] = {}
+
+    def work(number: int) -> None:
+        found[number] = [*map(tiny, texts)] if number % 2 else list(tiny.tag(texts))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for documents in found.values():
+        for own, other in zip(documents, expected, strict=True):
+            assert alike(own, other)
+    assert len(found) == 6
+
+
+def test_a_megabyte_without_a_space_is_tagged(tiny: seqtag.Tagger) -> None:
+    text = "a" * 1_000_000
+    document = tiny(text)
+    assert "".join(token.text for token in document.tokens) == text
+
+
+@pytest.mark.parametrize("bad", [None, 3, b"bytes", ["a", 3], {"text": "a"}])
+def test_what_is_no_text_is_named_by_its_position(tiny: seqtag.Tagger, bad: object) -> None:
+    with pytest.raises(InputError, match=r"texts\[1\]: neither a string nor a list of strings"):
+        list(tiny.tag(["a", bad]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_score": 1.5}, "min_score is a probability"),
+        ({"n_best": -1}, "n_best must not be negative"),
+        ({"window": 5000}, "window must be from 1 to 4096"),
+        ({"window": 8, "overlap": 8}, "overlap must be from 0"),
+    ],
+)
+def test_options_out_of_range_are_refused_before_a_text_is_read(
+    tiny: seqtag.Tagger, options: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        tiny.tag(iter([]), **options)
+
+
+def test_one_text_given_to_tag_is_not_taken_for_its_characters(tiny: seqtag.Tagger) -> None:
+    with pytest.raises(InputError, match="call the tagger itself"):
+        list(tiny.tag("Ada"))
+
+
+def test_documents_are_plain_values(tiny: seqtag.Tagger) -> None:
+    document = tiny("Ada met Bo.", n_best=2)
+    entity = Entity("Ada", "PER", 0, 3, 0.5)
+    assert repr(entity) == "Entity(text='Ada', label='PER', start=0, end=3, score=0.5)"
+    record = document.to_dict()
+    assert set(record) == {"text", "tokens", "entities", "n_best"}
+    assert record["tokens"][0] == {"text": "Ada", "start": 0, "end": 3, **record["tokens"][0]}
+    assert all(type(value["score"]) is float for value in record["tokens"] + record["entities"])
+
+
+def test_a_saved_tagger_loads_and_tags_the_same(tiny: seqtag.Tagger, tmp_path) -> None:
+    tiny.save(tmp_path / "model")
+    loaded = seqtag.load(str(tmp_path / "model"))
+    text = " ".join(WORDS)
+    assert loaded(text) == tiny(text)
+    assert loaded.labels == ("LOC", "PER")
+    with pytest.raises(InputError, match="is there already"):
+        tiny.save(tmp_path / "model")
