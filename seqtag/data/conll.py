@@ -10,22 +10,17 @@
 - Columns beside token and tag are carried along as `column_0`, `column_1`, …
 """
 
-import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 from seqtag.config import DataConfig
+from seqtag.data.columns import DOCUMENT_START, NAMED, NEW_DOCUMENT, SENTENCE_ID, Layout, split_columns
 from seqtag.data.example import Example, Ledger
 from seqtag.data.files import find_file, read_lines
 from seqtag.errors import InputError
 
-DOCUMENT_START = "-DOCSTART-"
 EXTENSIONS = (".txt", ".conll", ".iob2", ".iob", ".bio", ".tsv")
-
-_NEW_DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id)?(?:\s*=\s*(.*))?")
-_SENTENCE_ID = re.compile(r"#\s*sent_id\s*=\s*(.*)")
-_NAMED = re.compile(r"#\s*(?:newdoc\b|newpar\b|[\w.:-]+(?:\s+id)?\s*=(?:\s|$))")
 
 
 class ConllReader:
@@ -67,10 +62,10 @@ class ConllReader:
                 document = str(documents)
                 continue
             if example is None and line[0] == "#" and layout.is_comment(line, fields):
-                if named := _NEW_DOCUMENT.match(line):
+                if named := NEW_DOCUMENT.match(line):
                     documents += 1
                     document = (named[1] or "").strip() or str(documents)
-                elif named := _SENTENCE_ID.match(line):
+                elif named := SENTENCE_ID.match(line):
                     sentence_id = named[1].strip()
                 continue
             if len(fields) != layout.width:
@@ -96,16 +91,16 @@ class ConllReader:
         assert self.config.path is not None
         return find_file(self.config.path, name, EXTENSIONS)
 
-    def _layout(self, lines: Iterator[tuple[int, str]], path: Path) -> tuple[list[tuple[int, str]], "Layout"]:
+    def _layout(self, lines: Iterator[tuple[int, str]], path: Path) -> tuple[list[tuple[int, str]], Layout]:
         """The lines up to the first token, and how it is laid out."""
         head = []
         for number, line in lines:
             head.append((number, line))
             # Which columns a token has is not known yet, so any line that may be a comment is passed over.
-            if not line.strip() or line == "#" or line.startswith(("# ", DOCUMENT_START)) or _NAMED.match(line):
+            if not line.strip() or line == "#" or line.startswith(("# ", DOCUMENT_START)) or NAMED.match(line):
                 continue
             uses_tab = "\t" in line if self.config.delimiter == "auto" else self.config.delimiter == "tab"
-            width = len(_split(line, uses_tab))
+            width = len(split_columns(line, uses_tab))
             if width == 1:
                 raise InputError(
                     f"{path}:{number}: one column only; a token and its tag are needed (data.delimiter is "
@@ -115,38 +110,6 @@ class ConllReader:
             tag = _column(self.config.tag_column, -1, "data.tag_column", width, f"{path}:{number}")
             return head, Layout(uses_tab, width, token, tag)
         return head, Layout(False, 2, 0, 1)
-
-
-class Layout:
-    """Separator, number of columns, and which are token and tag."""
-
-    def __init__(self, uses_tab: bool, width: int, token: int, tag: int) -> None:
-        self.uses_tab = uses_tab
-        self.width = width
-        self.token = token
-        self.tag = tag
-        self.others = [index for index in range(width) if index not in (token, tag)]
-
-    def split(self, line: str) -> list[str]:
-        """The columns of a line."""
-        return _split(line, self.uses_tab)
-
-    def starts_document(self, fields: list[str]) -> bool:
-        """Whether a line is the mark between documents, which may have fewer columns than tokens."""
-        return DOCUMENT_START in (fields[0], fields[min(self.token, len(fields) - 1)])
-
-    def is_comment(self, line: str, fields: list[str]) -> bool:
-        """Whether a line before a sentence that begins with `#` is a comment; the rule is that of the module's head."""
-        is_token = len(fields) == self.width
-        if self.uses_tab:
-            return not is_token and (line[1:2] in ("", " ") or _NAMED.match(line) is not None)
-        return _NAMED.match(line) is not None or (not is_token and line[1:2] in ("", " "))
-
-
-def _split(line: str, uses_tab: bool) -> list[str]:
-    # Not str.split(): a token may be, or hold, white space of other kinds.
-    fields = line.split("\t" if uses_tab else " ")
-    return fields if uses_tab or "" not in fields else [field for field in fields if field]
 
 
 def _column(setting: str | int | None, default: int, name: str, width: int, place: str) -> int:
