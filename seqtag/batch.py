@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float32, Int32
 
 PADDING, UNKNOWN = 0, 1
 """Ids that every vocabulary reserves; its own entries start at FIRST."""
@@ -26,6 +26,11 @@ class Batch(NamedTuple):
     char_ids: Int32[Any, "batch time chars"]
     tags: Int32[Any, "batch time"]
     """Gold tags; 0 where there are none."""
+    targets: Float32[Any, "batch sentences classes"]
+    """Gold labels of a row's sentences, in order: 1 for each label that one has. A model without labels has no classes,
+    and then there are no sentences either; otherwise as many as a row may hold."""
+    labelled: Bool[Any, "batch sentences"]
+    """True for sentences whose labels are known."""
 
     @property
     def mask(self) -> Any:
@@ -37,6 +42,17 @@ class Batch(NamedTuple):
         """Rows and token positions: what decides which compiled program serves the batch."""
         rows, time = self.word_ids.shape
         return rows, time
+
+
+class Outputs(NamedTuple):
+    """What the network says of a batch."""
+
+    tagged: "Tagged | None"
+    """The best tagging; None of a model that does not tag."""
+    label_scores: Float32[Any, "batch sentences classes"] | None
+    """Log probability of each label of each sentence, in nats; None of a model that does not label."""
+    attention: Float32[Any, "batch time"] | None
+    """The weight of each token in its sentence's vector; they sum to 1. None but of attention pooling."""
 
 
 class Tagged(NamedTuple):

@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     from seqtag.data.reading import read_corpus
 
     report = check_corpus(read_corpus(config.data))
-    if not report.figures["train"].spans:
+    if config.task == "ner" and not report.figures["train"].spans:
         source = report.findings["train"].source
         raise InputError(f"{source}: no labelled span in the training part; check data.tag_column and data.format")
     print(format_check(report))

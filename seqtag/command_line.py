@@ -41,7 +41,9 @@ def make_parser(prog: str, description: str, sections: tuple[str, ...] = tuple(S
     if sections:
         parser.add_argument("--config", metavar="FILE", help="YAML file of settings; flags beat it")
     if "training" in sections:
-        parser.add_argument("--task", metavar="TASK", help=f"one of {', '.join(_TASKS)}; ner: spans, slots included")
+        parser.add_argument(
+            "--task", metavar="TASK", help=f"one of {', '.join(_TASKS)} (spans; a label for a text; both)"
+        )
         parser.add_argument("--seed", metavar="N", help="short for --training.seed")
     for name in sections:
         parser.add_class_arguments(SECTIONS[name], name)

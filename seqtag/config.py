@@ -42,6 +42,10 @@ class DataConfig:
     """Column of the sentence's label (hub, jsonl). Null: guessed."""
     label_names: list[str] | None = None
     """Names of integer tags or labels, in order, where the data carry none."""
+    multi_label: bool = False
+    """A text may have several labels, or none: the label column holds lists. Otherwise it has one."""
+    label_separator: str | None = None
+    """With multi_label: what separates labels written as one string, as in atis_flight#atis_airfare."""
     delimiter: Literal["auto", "space", "tab"] = "auto"
     """What separates the columns of conll files."""
     tag_scheme: Literal["auto", "IOB1", "IOB2", "BIOES"] = "auto"
@@ -104,6 +108,9 @@ class ModelConfig:
     """Hold a dropout mask fixed over a sentence's tokens (variational dropout)."""
     layer_dropout: float = 0.5
     """Dropout between recurrent layers."""
+    pooling: Literal["attention", "max", "mean", "last"] = "attention"
+    """One vector from a text's hidden states, for its label: their weighted mean (Yang et al. 2016), maximum, mean, or
+    the last states of both directions."""
     tag_scheme: Literal["IOB2", "BIOES"] = "BIOES"
     """The scheme that is learned; tags are shown in IOB2 whatever it is."""
     backend: Literal["auto", "scan"] = "auto"
@@ -145,6 +152,12 @@ class TrainingConfig:
     """Of adamw."""
     clip_norm: float | None = 5.0
     """Scale gradients down to this global norm. Null: not at all."""
+    label_loss_weight: float = 1.0
+    """Of the loss a text's label, beside that of a token's tag, in task joint."""
+    label_smoothing: float = 0.0
+    """Share of a text's target that is spread over all labels."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: a label's loss counts by one over its frequency in training."""
     ema_decay: float | None = None
     """Evaluate and keep an exponential moving average of the weights with this decay. Null: the weights themselves."""
     early_stopping: int | None = None
@@ -165,8 +178,8 @@ class TrainingConfig:
 class Config:
     """A whole run."""
 
-    task: Literal["ner"] = "ner"
-    """ner: spans, slots included."""
+    task: Literal["ner", "classification", "joint"] = "ner"
+    """ner: spans, slots included; classification: a label for a text; joint: both."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -204,11 +217,11 @@ _POSITIVE = (
 ).split()
 _NOT_NEGATIVE = (
     "model.word_dropout model.shape_dim model.affix_dim training.warmup_steps training.decay_rate "
-    "training.weight_decay training.plateau_patience training.seed"
+    "training.label_loss_weight training.weight_decay training.plateau_patience training.seed"
 ).split()
 _FRACTION = (
     "model.dropout model.embedding_dropout model.layer_dropout training.momentum training.plateau_factor "
-    "training.ema_decay"
+    "training.ema_decay training.label_smoothing"
 ).split()
 _POSITIVE_OR_NULL = (
     "data.max_sentence_length training.clip_norm training.early_stopping training.checkpoint_steps"

@@ -60,7 +60,9 @@ class Document:
     score: float | None = None
     """The probability of `label`."""
     labels: dict[str, float] = field(default_factory=dict)
-    """Every label with its probability, most probable first."""
+    """Every label with its probability, most probable first. They sum to 1, except where a text may have several."""
+    attention: Sequence[float] = ()
+    """The weight of each token in the label, where the model pools by attention; they sum to 1."""
 
     @cached_property
     def tokens(self) -> list[Token]:
@@ -85,6 +87,8 @@ class Document:
         }
         if self.label is not None:
             record |= {"label": self.label, "score": self.score, "labels": dict(self.labels)}
+        if self.attention:
+            record["attention"] = list(self.attention)
         if self.n_best:
             record["n_best"] = [
                 {**tagging._asdict(), "entities": [entity._asdict() for entity in tagging.entities]}

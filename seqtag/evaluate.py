@@ -79,11 +79,17 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     for role, dataset in corpus.splits.items():
         role, found = str(role), corpus.findings[str(role)]
         _, scores = evaluate_split(predictor, params, constants, Split(dataset), role, found)
-        if scores["entities"] and scores["unseen_labels"] == scores["entities"]:
-            raise InputError(
-                f"{found.source}: none of its labels is known to the model, which has "
-                f"{', '.join(model.vocabulary.labels)}; check data.tag_column and --model"
-            )
+        of_labels = scores.get("labels", scores)
+        for count, known, column in (
+            (scores.get("entities"), model.vocabulary.labels, "data.tag_column"),
+            (of_labels.get("texts"), model.vocabulary.classes, "data.label_column"),
+        ):
+            unseen = (scores if column == "data.tag_column" else of_labels)["unseen_labels"]
+            if count and unseen >= count:
+                raise InputError(
+                    f"{found.source}: none of its labels is known to the model, which has {', '.join(known)}; check "
+                    f"{column} and --model"
+                )
         splits[role] = scores
     return {"task": model.task, "splits": splits}
 

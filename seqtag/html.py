@@ -19,6 +19,8 @@ _STYLE = """\
 -webkit-box-decoration-break:clone;box-decoration-break:clone;\
 background:light-dark(var(--light),var(--dark));color:inherit;color:light-dark(#111,#fff)}
 .seqtag mark b{font-size:.72em;letter-spacing:.03em;color:light-dark(var(--light-ink),var(--dark-ink))}
+.seqtag-weight{border-radius:.2em;\
+background:linear-gradient(light-dark(#f59e0b66,#f59e0b99)) bottom/100% calc(100%*var(--weight)) no-repeat}
 .seqtag mark:focus-visible{outline:2px solid}
 .seqtag mark:focus-visible bdi::after{content:" " attr(data-score)}
 """
@@ -93,6 +95,10 @@ class TaggedText(Protocol):
     def label(self) -> str | None: ...
     @property
     def score(self) -> float | None: ...
+    @property
+    def offsets(self) -> Sequence[tuple[int, int]]: ...
+    @property
+    def attention(self) -> Sequence[float]: ...
 
 
 class Colors(NamedTuple):
@@ -141,24 +147,47 @@ def _content(document: TaggedText) -> str:
             f'<p class="seqtag-label" dir="auto"><mark style="{_style(document.label)}">{label}{score}</mark></p>'
         )
     parts.append('<div class="seqtag-text" dir="auto">')
+    words = _Words(document)
     position = 0
     for entity in document.entities:
-        parts += (
-            _escape(document.text[position : entity.start]),
-            _mark(document.text[entity.start : entity.end], entity),
-        )
+        parts += words.until(position, entity.start), _mark(words.until(entity.start, entity.end), entity)
         position = entity.end
-    parts += _escape(document.text[position:]), "</div>"
+    parts += words.until(position, len(document.text)), "</div>"
     return "".join(parts)
 
 
+class _Words:
+    """The text piece by piece, each token filled as high as its weight where tokens have weights.
+
+    The heaviest token is filled wholly: in a long text no weight is large. The weight itself shows on hover.
+    """
+
+    def __init__(self, document: TaggedText) -> None:
+        self._text = document.text
+        self._weighted = list(zip(document.offsets, document.attention, strict=False))
+        self._highest = max(document.attention, default=0.0) or 1.0
+        self._next = 0
+
+    def until(self, start: int, end: int) -> str:
+        """The text from `start` to `end`, escaped; to be asked for in order."""
+        parts = []
+        while self._next < len(self._weighted) and self._weighted[self._next][0][1] <= end:
+            (first, last), weight = self._weighted[self._next]
+            style = f"--weight:{weight / self._highest:.2f}"
+            parts.append(_escape(self._text[start:first]))
+            parts.append(f'<span class="seqtag-weight" style="{style}" title="{weight:.3f}">')
+            parts.append(f"{_escape(self._text[first:last])}</span>")
+            start, self._next = last, self._next + 1
+        return "".join([*parts, _escape(self._text[start:end])])
+
+
 def _mark(text: str, entity: Marked) -> str:
-    """One entity. The score shows on hover and, since it can be focused, to the keyboard."""
+    """One entity, its text escaped already. The score shows on hover and, since it can be focused, to the keyboard."""
     label, score = _escape(entity.label), f"{entity.score:.2f}"
     # The no-break space keeps the label beside the last word, and apart from it in speech too; <bdi> keeps the label
     # out of the direction that is found out for the text.
     return (
-        f'<mark tabindex="0" title="{label} {score}" style="{_style(entity.label)}">{_escape(text)}'
+        f'<mark tabindex="0" title="{label} {score}" style="{_style(entity.label)}">{text}'
         f'<b>\N{NO-BREAK SPACE}<bdi data-score="{score}">{label}</bdi></b></mark>'
     )
 

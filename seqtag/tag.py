@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     options: dict[str, Any] = {
         "min_score": flags.min_score,
         "n_best": flags.n_best,
-        "split_sentences": not flags.no_split,
+        "split_sentences": False if flags.no_split else None,
         "window": flags.window,
         "overlap": flags.overlap,
     }

@@ -40,7 +40,11 @@ class Vocabulary:
     affixes: tuple[tuple[str, ...], ...]
     """Prefixes of each length, then suffixes of each length."""
     tags: tuple[str, ...]
-    """In the scheme that is trained; the position is the id."""
+    """In the scheme that is trained; the position is the id. None of a model that only labels texts."""
+    classes: tuple[str, ...]
+    """Labels of whole texts; the position is the id."""
+    multi_label: bool
+    """A text may have several of them, or none."""
     lowercase: bool
     fold_digits: bool
 
@@ -75,7 +79,9 @@ class Vocabulary:
                 raise InputError(f"vocabulary.json: {name} is not a list of strings; take the file anew")
             return tuple(entries)
 
-        plain = {name: strings(name, values[name]) for name in ("words", "vectors", "chars", "shapes", "tags")}
+        plain = {
+            name: strings(name, values[name]) for name in ("words", "vectors", "chars", "shapes", "tags", "classes")
+        }
         lengths, affixes = values["affix_lengths"], values["affixes"]
         if not (
             isinstance(lengths, list | tuple)
@@ -88,6 +94,7 @@ class Vocabulary:
             **plain,
             affix_lengths=tuple(lengths),
             affixes=tuple(strings("affixes", entries) for entries in affixes),
+            multi_label=bool(values["multi_label"]),
             lowercase=bool(values["lowercase"]),
             fold_digits=bool(values["fold_digits"]),
         )
@@ -124,6 +131,8 @@ def build_vocabulary(
     labels: Iterable[str],
     config: ModelConfig,
     vector_words: Sequence[str] = (),
+    classes: Iterable[str] = (),
+    multi_label: bool = False,
 ) -> tuple[Vocabulary, Counter[str]]:
     """The vocabulary of a training part, and the count of each of its words after normalization.
 
@@ -153,7 +162,9 @@ def build_vocabulary(
         shapes=ordered(shapes, 2),  # what is seen once would leave nothing to learn the unknown one from
         affix_lengths=tuple(config.affix_lengths),
         affixes=tuple(ordered(counter, 2) for counter in affixes),
-        tags=tuple(tags_of(sorted(labels), config.tag_scheme)),
+        tags=tuple(tags_of(labels, config.tag_scheme)) if (labels := sorted(labels)) else (),
+        classes=tuple(sorted(classes)),
+        multi_label=multi_label,
         lowercase=config.lowercase,
         fold_digits=config.fold_digits,
     )

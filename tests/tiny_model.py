@@ -9,7 +9,7 @@ from flax import nnx
 
 from seqtag.config import ModelConfig
 from seqtag.data.batching import Buckets
-from seqtag.nn.model import TaggingModel
+from seqtag.nn.model import Network
 from seqtag.tagging.model_directory import TrainedModel
 from seqtag.vocabulary import build_vocabulary
 
@@ -21,7 +21,7 @@ def tiny_model(seed: int = 0, **settings: Any) -> TrainedModel:
     """A model of two labels; `settings` are those of ModelConfig."""
     config = ModelConfig(**{"hidden_size": 6, "word_dim": 8, "affix_lengths": [2], "max_word_length": 8} | settings)
     vocabulary, _ = build_vocabulary(Counter(WORDS * 2), ["PER", "LOC"], config)
-    graph, params, constants = nnx.split(TaggingModel(config, vocabulary, None, nnx.Rngs(seed)), nnx.Param, ...)
+    graph, params, constants = nnx.split(Network(config, vocabulary, None, nnx.Rngs(seed)), nnx.Param, ...)
     keys = iter(jax.random.split(jax.random.key(seed), len(jax.tree.leaves(params))))
     params = jax.tree.map(lambda value: 2 * value + 0.3 * jax.random.normal(next(keys), jnp.shape(value)), params)
     kernel = params["head"]["linear"]["kernel"]

@@ -27,6 +27,12 @@ class Buckets(NamedTuple):
     lengths: tuple[int, ...]
     batch_tokens: int
     packed: bool
+    least: int = 1
+    """Positions that a sentence takes up at least, so that a row holds not too many."""
+
+    def sentences(self, length: int) -> int:
+        """How many sentences a row of bucket `length` may hold."""
+        return max(1, length // self.least) if self.packed else 1
 
     def rows(self, length: int) -> int:
         """Rows of a batch of bucket `length`."""
@@ -111,6 +117,7 @@ def plan_batches(
     lengths: Int[np.ndarray, " sentences"], buckets: Buckets, rng: np.random.Generator | None = None
 ) -> list[Plan]:
     """Batches that hold every sentence once; in random order, of random company, when `rng` is given."""
+    lengths = np.maximum(lengths, buckets.least)
     buckets = buckets.covering(int(lengths.max(initial=1)))
     order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
     plans = []
@@ -158,21 +165,35 @@ def _rows(
     return rows
 
 
+class Gold(NamedTuple):
+    """What is to be learned of the sentences of a batch, row by row."""
+
+    tags: Sequence[Sequence[int]]
+    """Tag ids; of a model that does not tag, anything."""
+    classes: Sequence[Sequence[int] | None]
+    """Ids of the labels of each sentence; None where they are not known."""
+
+
 def make_batch(
     rows: Sequence[Sequence[Sequence[str]]],
-    tags: Sequence[Sequence[int]] | None,
+    gold: Gold | None,
     table: TokenTable,
     shape: tuple[int, int],
+    sentences: int = 0,
 ) -> Batch:
     """Encode rows of sentences and pad them to `shape`.
 
     Args:
         rows: the tokens of the sentences of each row.
-        tags: tag ids of each sentence, row by row; None where there are none.
+        gold: what is to be learned; None for prediction.
         table: the tokens' integers.
         shape: rows and positions.
+        sentences: how many a row may hold, for a model that labels them.
     """
-    ids, sentence_ids, gold = (np.zeros(shape, np.int32) for _ in range(3))
+    ids, sentence_ids, tags = (np.zeros(shape, np.int32) for _ in range(3))
+    classes = len(table.vocabulary.classes)
+    sentences = sentences if classes else 0
+    targets, labelled = np.zeros((shape[0], sentences, classes), np.float32), np.zeros((shape[0], sentences), bool)
     token_rows = table.rows(token for row in rows for tokens in row for token in tokens)
     done = sentence = 0
     for index, row in enumerate(rows):
@@ -181,8 +202,12 @@ def make_batch(
             end = position + len(tokens)
             ids[index, position:end] = token_rows[done : done + len(tokens)]
             sentence_ids[index, position:end] = number
-            if tags is not None:
-                gold[index, position:end] = tags[sentence]
+            if gold is not None:
+                tags[index, position:end] = gold.tags[sentence]
+                own = gold.classes[sentence]
+                if classes and own is not None:
+                    targets[index, number - 1, list(own)] = 1.0
+                    labelled[index, number - 1] = True
             position = end
             done += len(tokens)
             sentence += 1
@@ -194,7 +219,9 @@ def make_batch(
         shape_ids=shapes,
         affix_ids=affixes,
         char_ids=chars,
-        tags=gold,
+        tags=tags,
+        targets=targets,
+        labelled=labelled,
     )
 
 

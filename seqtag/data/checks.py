@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from datasets import Dataset
 
-from seqtag.data.schema import DOCUMENT_ID, LABEL, TAGS, TOKENS, Corpus, Findings
+from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS, Corpus, Findings
 from seqtag.schemes import tags_to_spans
 
 FEW = 20
@@ -68,8 +68,7 @@ def _figures(dataset: Dataset) -> SplitFigures:
         found.tokens.update(tokens)
         found.lengths.append(len(tokens))
         found.texts[" ".join(tokens)] += 1
-        if row.get(LABEL) is not None:
-            found.sentence_labels[row[LABEL]] += 1
+        found.sentence_labels.update(row.get(LABELS) or ())
         spans = tags_to_spans(tags)
         found.without_span += not spans
         for span in spans:

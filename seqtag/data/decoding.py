@@ -1,4 +1,4 @@
-"""Integers to tags and spans: the way back from what the network gives."""
+"""Integers to tags, spans and labels: the way back from what the network gives."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqtag.batch import Tagged
+from seqtag.batch import Outputs, Tagged
 from seqtag.schemes import convert, split_tag
 
 
@@ -19,19 +19,23 @@ class ScoredSpan(NamedTuple):
     score: float
 
 
-class TaggedSentence(NamedTuple):
-    """The best tagging of one sentence."""
+class Prediction(NamedTuple):
+    """What the model says of one sentence."""
 
     tags: list[str]
-    """In IOB2."""
+    """The best tagging, in IOB2; O throughout from a model that does not tag."""
     scores: list[float]
     """The probability of each tag as shown."""
     outside: Float[np.ndarray, " tokens"]
     """The probability that each token is in no span."""
     spans: list[ScoredSpan]
+    label_probabilities: Float[np.ndarray, " classes"] | None = None
+    """Of each of the model's labels of texts; None from a model that does not label."""
+    attention: list[float] | None = None
+    """The weight of each token in the label, where the model pools by attention."""
 
 
-class TagDecoder:
+class OutputDecoder:
     """Reads whole batches at once, since a call for each sentence would cost more than the network does."""
 
     def __init__(self, tags: Sequence[str]) -> None:
@@ -43,13 +47,40 @@ class TagDecoder:
         self._begins = np.array([prefix in "BS" for prefix, _ in split])
         self._inside = np.array([prefix in "IE" for prefix, _ in split])
 
-    def sentences(self, lengths: Sequence[Sequence[int]], tagged: Tagged) -> list[TaggedSentence]:
+    def sentences(self, lengths: Sequence[Sequence[int]], outputs: Outputs) -> list[Prediction]:
         """The sentences of a batch, row by row.
 
         Args:
-            lengths: of the sentences of each row, in tokens; further rows of `tagged` are padding.
-            tagged: well-formed taggings.
+            lengths: of the sentences of each row, in tokens; further rows of `outputs` are padding.
+            outputs: arrays of numpy.
         """
+        if outputs.tagged is None:
+            found = [
+                Prediction(["O"] * length, [1.0] * length, np.ones(length, np.float32), [])
+                for row_lengths in lengths
+                for length in row_lengths
+            ]
+        else:
+            found = self.tagged_sentences(lengths, outputs.tagged)
+        if outputs.label_scores is None:
+            return found
+        probabilities = np.exp(np.asarray(outputs.label_scores))
+        places = [(row, number) for row, row_lengths in enumerate(lengths) for number in range(len(row_lengths))]
+        found = [
+            one._replace(label_probabilities=probabilities[row, number])
+            for one, (row, number) in zip(found, places, strict=True)
+        ]
+        if outputs.attention is None:
+            return found
+        weights = np.asarray(outputs.attention)
+        firsts = [np.cumsum([0, *row_lengths]) for row_lengths in lengths]
+        return [
+            one._replace(attention=weights[row, firsts[row][number] : firsts[row][number + 1]].tolist())
+            for one, (row, number) in zip(found, places, strict=True)
+        ]
+
+    def tagged_sentences(self, lengths: Sequence[Sequence[int]], tagged: Tagged) -> list[Prediction]:
+        """The same from well-formed taggings alone."""
         ids = np.asarray(tagged.tags)
         time = ids.shape[1]
         flat = ids.ravel()
@@ -68,7 +99,7 @@ class TagDecoder:
                     label, start, end, score = spans[taken]
                     own.append(ScoredSpan(label, start - first, end - first, score))
                     taken += 1
-                sentences.append(TaggedSentence(tags[first:last], scores[first:last], outside[first:last], own))
+                sentences.append(Prediction(tags[first:last], scores[first:last], outside[first:last], own))
                 first = last
         return sentences
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from seqtag.config import DataConfig
 from seqtag.data.schema import Findings
 from seqtag.errors import InputError
 from seqtag.schemes import Scheme
@@ -26,11 +27,23 @@ class Example:
     starts: list[int] | None = None
     """Character offsets of the tokens in `text`."""
     ends: list[int] | None = None
-    label: str | None = None
+    labels: list[str] | None = None
+    """Of the whole text; None where it has none, one of them but with `data.multi_label`."""
     from_spans: bool = False
     """The tags were made here, from character spans."""
     extra: dict[str, Any] = field(default_factory=dict)
     """The source's other columns."""
+
+
+def split_labels(labels: list[str], config: DataConfig, place: str) -> list[str]:
+    """The labels of a text, each once, in the order given. Raises InputError for several where a text has one."""
+    if config.multi_label:
+        if config.label_separator:
+            labels = [part for label in labels for part in label.split(config.label_separator)]
+        return list(dict.fromkeys(labels))
+    if len(labels) != 1:
+        raise InputError(f"{place}: {len(labels)} labels; a text has one unless data.multi_label is true")
+    return labels
 
 
 @dataclass

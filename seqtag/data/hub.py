@@ -15,7 +15,7 @@ import datasets
 from datasets import ClassLabel, Dataset, DatasetDict
 
 from seqtag.config import DataConfig
-from seqtag.data.example import Example, Ledger
+from seqtag.data.example import Example, Ledger, split_labels
 from seqtag.errors import InputError
 from seqtag.tokenization import tokenize
 
@@ -113,9 +113,12 @@ class _Columns:
         lists = [name for name, feature in features.items() if _element(feature) is not None]
         plain = [name for name in features if name not in lists]
         self.tokens = _choose(config.token_column, _TOKENS, lists, features, "data.token_column", source)
-        self.tags = _choose(config.tag_column, _TAGS, lists, features, "data.tag_column", source)
         self.text = _choose(config.text_column, _TEXTS, plain, features, "data.text_column", source)
-        self.label = _choose(config.label_column, _LABELS, plain, features, "data.label_column", source)
+        fitting = [*plain, *lists] if config.multi_label else plain
+        guesses = (*_LABELS, "labels") if config.multi_label else _LABELS
+        self.label = _choose(config.label_column, guesses, fitting, features, "data.label_column", source)
+        other_lists = [name for name in lists if name != self.label]
+        self.tags = _choose(config.tag_column, _TAGS, other_lists, features, "data.tag_column", source)
         if self.tokens is None and self.text is None:
             raise InputError(
                 f"{source}: no column of tokens or text among {', '.join(features)}; set data.token_column or "
@@ -156,7 +159,9 @@ class _Columns:
                 raise InputError(f"{place}: {self.tags} is not a list; choose another column with data.tag_column")
             example.tags = [_name(tag, self.tag_names, place) for tag in row[self.tags]]
         if self.label is not None and row[self.label] is not None:
-            example.label = _name(row[self.label], self.label_names, place)
+            given = row[self.label]
+            names = [_name(label, self.label_names, place) for label in (given if isinstance(given, list) else [given])]
+            example.labels = split_labels(names, self.config, place)
         text = None if self.text is None else row[self.text]
         if self.tokens is None:
             if not isinstance(text, str):

@@ -24,7 +24,7 @@ from typing import Any
 
 from seqtag.config import DataConfig
 from seqtag.data.alignment import CharacterSpan, align
-from seqtag.data.example import Example, Ledger
+from seqtag.data.example import Example, Ledger, split_labels
 from seqtag.data.files import find_file, read_lines
 from seqtag.errors import InputError
 from seqtag.schemes import spans_to_tags
@@ -84,13 +84,13 @@ def example_of_record(record: Record, place: str, config: DataConfig, ledger: Le
     tags = _take_tags(rest, place, config)
     if tags is None:
         spans = _take_spans(rest, place, config)
-    label = _take_label(rest, place, config, None if tags is None else config.label_names)
+    labels = _take_labels(rest, place, config, None if tags is None else config.label_names)
     example = Example(
         tokens=[],
         tags=tags,
         place=place,
         document_id=None if document is None else str(document),
-        label=label,
+        labels=labels,
     )
     if tags is not None or (text is None and tokens is not None):
         if spans:
@@ -185,23 +185,23 @@ def _take_tags(rest: Record, place: str, config: DataConfig) -> list[str] | None
     return tags
 
 
-def _take_label(rest: Record, place: str, config: DataConfig, tag_names: list[str] | None) -> str | None:
+def _take_labels(rest: Record, place: str, config: DataConfig, tag_names: list[str] | None) -> list[str] | None:
     names = (config.label_column,) if config.label_column else _LABELS
-    found = [name for name in names if rest.get(name) not in (None, [])]
+    found = [name for name in names if rest.get(name) is not None and (config.multi_label or rest[name] != [])]
     if len(found) > 1:
         raise InputError(f"{place}: has {' and '.join(found)}; choose with data.label_column")
     if not found:
         return None
-    label = rest.pop(found[0])
-    if isinstance(label, list) and len(label) == 1:
-        label = label[0]
-    if isinstance(label, list):
-        raise InputError(f"{place}: {len(label)} labels in {found[0]}; a text has one, so join them to one name first")
-    if isinstance(label, int) and config.label_names and tag_names is None:
-        return _named(label, config.label_names, place)
-    if not isinstance(label, str | int):
-        raise InputError(f"{place}: {found[0]} is neither a string nor a whole number")
-    return str(_as_text(label))
+    given = rest.pop(found[0])
+
+    def name(label: Any) -> str:
+        if isinstance(label, int) and config.label_names and tag_names is None:
+            return _named(label, config.label_names, place)
+        if not isinstance(label, str | int):
+            raise InputError(f"{place}: {found[0]} is neither a string nor a whole number")
+        return str(_as_text(label))
+
+    return split_labels([name(label) for label in (given if isinstance(given, list) else [given])], config, place)
 
 
 def _named(number: int, names: list[str], place: str) -> str:

@@ -7,7 +7,8 @@ A split is a `datasets.Dataset` whose rows are sentences. Columns that readers a
 - `document_id`: string, or null where the source marks no documents.
 
 Columns where the source has text: `text` (string), `starts` and `ends` (lists of character offsets into `text`, one per
-token). `label` (string) where the source labels whole sentences. All other columns of the source are carried along.
+token). `labels` (list of strings) where the source labels whole sentences: one, but with `data.multi_label`. All other
+columns of the source are carried along.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from datasets import Dataset, DatasetDict  # noqa: F401 - run-time type checks o
 from seqtag.schemes import Scheme
 
 TOKENS, TAGS, DOCUMENT_ID = "tokens", "tags", "document_id"
-TEXT, STARTS, ENDS, LABEL = "text", "starts", "ends", "label"
+TEXT, STARTS, ENDS, LABELS = "text", "starts", "ends", "labels"
 
 
 @dataclass(frozen=True)

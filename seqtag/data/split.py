@@ -8,15 +8,19 @@ import pyarrow.compute as pc
 from datasets import Dataset
 from jaxtyping import Int
 
-from seqtag.data.schema import TAGS, TOKENS
+from seqtag.data.batching import Gold
+from seqtag.data.schema import LABELS, TAGS, TOKENS
 from seqtag.schemes import convert
+from seqtag.vocabulary import Vocabulary
 
 
 class Sentences(NamedTuple):
-    """Tokens and IOB2 tags of some sentences."""
+    """Tokens, IOB2 tags and labels of some sentences."""
 
     tokens: list[list[str]]
     tags: list[list[str]]
+    labels: list[list[str] | None]
+    """Of the whole sentence, or text; None where it has none."""
 
 
 class Split:
@@ -24,7 +28,8 @@ class Split:
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
-        self._rows = dataset.select_columns([TOKENS, TAGS])
+        self._has_labels = LABELS in dataset.column_names
+        self._rows = dataset.select_columns([TOKENS, TAGS, *[LABELS] * self._has_labels])
         self.lengths: Int[np.ndarray, " sentences"] = _list_lengths(dataset)
 
     def __len__(self) -> int:
@@ -33,7 +38,8 @@ class Split:
     def __getitem__(self, positions: Sequence[int]) -> Sentences:
         """Sentences in the order of `positions`."""
         rows = self._rows[list(positions)]
-        return Sentences(rows[TOKENS], rows[TAGS])
+        labels: list[list[str] | None] = rows[LABELS] if self._has_labels else [None] * len(positions)
+        return Sentences(rows[TOKENS], rows[TAGS], labels)
 
 
 class TagIds:
@@ -60,6 +66,26 @@ class TagIds:
         """Ids of a well-formed IOB2 sequence. Raises KeyError for a label that the model does not know."""
         following = [tag[0] == "I" for tag in tags[1:]]
         return [self._ids[pair] for pair in zip(tags, [*following, False], strict=True)]
+
+
+class GoldIds:
+    """What is to be learned of some sentences, as ids of the vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._tag_ids = TagIds(vocabulary.tags) if vocabulary.tags else None
+        self._class_ids = {label: position for position, label in enumerate(vocabulary.classes)}
+
+    def __call__(self, sentences: Sentences) -> Gold:
+        """Tags and labels. Raises KeyError for one that the vocabulary lacks."""
+        if self._tag_ids is None:
+            tags = [[0] * len(tokens) for tokens in sentences.tokens]
+        else:
+            tags = [self._tag_ids(own) for own in sentences.tags]
+        classes = [
+            [self._class_ids[label] for label in labels] if self._class_ids and labels is not None else None
+            for labels in sentences.labels
+        ]
+        return Gold(tags, classes)
 
 
 def _list_lengths(dataset: Dataset) -> Int[np.ndarray, " sentences"]:

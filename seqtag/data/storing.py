@@ -13,7 +13,7 @@ import datasets
 from datasets.arrow_writer import ArrowWriter
 
 from seqtag.data.example import Example
-from seqtag.data.schema import DOCUMENT_ID, ENDS, LABEL, STARTS, TAGS, TEXT, TOKENS
+from seqtag.data.schema import DOCUMENT_ID, ENDS, LABELS, STARTS, TAGS, TEXT, TOKENS
 
 _STRING = datasets.Value("string")
 _OFFSETS = datasets.List(datasets.Value("int32"))
@@ -24,7 +24,7 @@ _FEATURES = {
     TEXT: _STRING,
     STARTS: _OFFSETS,
     ENDS: _OFFSETS,
-    LABEL: _STRING,
+    LABELS: datasets.List(_STRING),
 }
 _ALWAYS = (TOKENS, TAGS, DOCUMENT_ID)
 
@@ -46,7 +46,7 @@ def row_of(example: Example) -> dict[str, Any]:
         TEXT: example.text,
         STARTS: example.starts,
         ENDS: example.ends,
-        LABEL: example.label,
+        LABELS: example.labels,
     }
     return row | {name if name not in row else f"source_{name}": value for name, value in example.extra.items()}
 

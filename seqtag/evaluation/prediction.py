@@ -1,15 +1,16 @@
-"""The model's tagging of every sentence of a split."""
+"""What the model says of every sentence of a split."""
 
 from collections import deque
 from typing import Any
 
+import jax
 import numpy as np
 from flax import nnx
 
-from seqtag.batch import Batch, Tagged
+from seqtag.batch import Batch, Outputs
 from seqtag.data.ahead import prepared_ahead
 from seqtag.data.batching import Buckets, Plan, make_batch, plan_batches, sentences_of
-from seqtag.data.decoding import TagDecoder, TaggedSentence
+from seqtag.data.decoding import OutputDecoder, Prediction
 from seqtag.data.encoding import TokenTable
 from seqtag.data.split import Split
 from seqtag.nn.devices import Devices
@@ -20,35 +21,36 @@ _IN_FLIGHT = 3
 
 
 class Predictor:
-    """Tags splits with one set of compiled programs, whatever the weights."""
+    """Predicts splits with one set of compiled programs, whatever the weights."""
 
     def __init__(self, graph: Any, table: TokenTable, buckets: Buckets, devices: Devices) -> None:
         self.table = table
         self.buckets = buckets
         self.devices = devices
-        self.decoder = TagDecoder(table.vocabulary.tags)
+        self.decoder = OutputDecoder(table.vocabulary.tags)
         self.programs = Programs(
-            lambda params, constants, batch: nnx.merge(graph, params, constants).tag(batch),
+            lambda params, constants, batch: nnx.merge(graph, params, constants).outputs(batch),
             out_shardings=devices.spread,
         )
 
-    def predict(self, params: Any, constants: Any, split: Split) -> list[TaggedSentence]:
-        """The tagging of each sentence, in the order of the split."""
+    def predict(self, params: Any, constants: Any, split: Split) -> list[Prediction]:
+        """The prediction for each sentence, in the order of the split."""
         plans = plan_batches(split.lengths, self.buckets)
 
         def prepare(plan: Plan) -> Batch:
             tokens = split[plan.sentences].tokens
             shape = (self.devices.rows(self.buckets.rows(plan.length)), plan.length)
-            return self.devices.spread_batch(make_batch(list(sentences_of(plan, tokens)), None, self.table, shape))
+            rows, sentences = list(sentences_of(plan, tokens)), self.buckets.sentences(plan.length)
+            return self.devices.spread_batch(make_batch(rows, None, self.table, shape, sentences))
 
-        found: dict[int, TaggedSentence] = {}
-        running: deque[tuple[Plan, Tagged]] = deque()
+        found: dict[int, Prediction] = {}
+        running: deque[tuple[Plan, Outputs]] = deque()
 
         def fetch() -> None:
-            plan, tagged = running.popleft()
+            plan, outputs = running.popleft()
             lengths = [split.lengths[row].tolist() for row in plan.rows]
-            tagged = Tagged(*map(np.asarray, tagged))
-            found.update(zip(plan.sentences, self.decoder.sentences(lengths, tagged), strict=True))
+            outputs = jax.tree.map(np.asarray, outputs)
+            found.update(zip(plan.sentences, self.decoder.sentences(lengths, outputs), strict=True))
 
         for plan, batch in zip(plans, prepared_ahead(prepare, plans), strict=True):
             running.append((plan, self.programs(batch.shape, params, constants, batch)))

@@ -8,8 +8,11 @@ from typing import Any
 
 from datasets import Dataset
 
-from seqtag.data.schema import DOCUMENT_ID, TAGS, TOKENS
+from seqtag.data.decoding import Prediction
+from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS
+from seqtag.evaluation.labels import decide
 from seqtag.evaluation.reports import write_whole
+from seqtag.vocabulary import Vocabulary
 
 _SENTENCE_ID = "sentence_id"
 _BREAKS = re.compile(r"[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -21,7 +24,9 @@ class _DoesNotFit(Exception):  # noqa: N818 - not an error: it chooses the forma
     """Columns would not be read back as they were."""
 
 
-def write_predictions(dataset: Dataset, predicted: Sequence[Sequence[str]], directory: Path, name: str) -> Path:
+def write_predictions(
+    dataset: Dataset, predicted: Sequence[Prediction], vocabulary: Vocabulary, directory: Path, name: str
+) -> Path:
     """Write `name.conll` whole or not at all, and return its path.
 
     A token a line: the token, the source's other columns of strings, gold tag, predicted tag, separated by TAB; a blank
@@ -31,43 +36,74 @@ def write_predictions(dataset: Dataset, predicted: Sequence[Sequence[str]], dire
     Where that would not be read back as it was (a token is empty, holds TAB or a line break, or reads like a comment or
     a document's start; sentences with and without document), the whole split is written to `name.jsonl` instead, a
     sentence a line with `tokens`, `tags`, `predicted` and the source's columns.
+
+    A model that labels texts adds `predicted_labels` and `predicted_score`, their probability; one that does nothing
+    else writes JSONL, without tags.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    rows = _Rows(dataset, predicted, vocabulary)
     try:
+        if not vocabulary.tags:
+            raise _DoesNotFit
         path = directory / f"{name}.conll"
-        write_whole(path, _conll(dataset, predicted))
+        write_whole(path, _conll(rows))
     except _DoesNotFit:
         path = directory / f"{name}.jsonl"
-        write_whole(path, _jsonl(dataset, predicted))
+        write_whole(path, _jsonl(rows))
     return path
 
 
-def _rows(dataset: Dataset, predicted: Sequence[Sequence[str]]) -> Iterator[tuple[Mapping[str, Any], Sequence[str]]]:
-    for row, tags in zip(dataset, predicted, strict=True):
-        assert isinstance(row, Mapping)
-        yield row, tags
+class _Rows:
+    """Rows of the data set, each with what is predicted of it."""
+
+    def __init__(self, dataset: Dataset, predicted: Sequence[Prediction], vocabulary: Vocabulary) -> None:
+        self.dataset = dataset
+        self.predicted = predicted
+        self.vocabulary = vocabulary
+
+    def __iter__(self) -> Iterator[tuple[Mapping[str, Any], Prediction]]:
+        for row, prediction in zip(self.dataset, self.predicted, strict=True):
+            assert isinstance(row, Mapping)
+            yield {**row, **self._labels(prediction)}, prediction
+
+    def _labels(self, prediction: Prediction) -> dict[str, Any]:
+        probabilities = prediction.label_probabilities
+        if probabilities is None:
+            return {}
+        labels = decide(probabilities, self.vocabulary.classes, self.vocabulary.multi_label)
+        score = float(probabilities.max()) if not self.vocabulary.multi_label else None
+        return {"predicted_labels": labels, **({} if score is None else {"predicted_score": round(score, 6)})}
 
 
-def _jsonl(dataset: Dataset, predicted: Sequence[Sequence[str]]) -> Iterator[str]:
-    for row, tags in _rows(dataset, predicted):
-        yield json.dumps({**row, "predicted": tags}, default=str) + "\n"
+def _jsonl(rows: _Rows) -> Iterator[str]:
+    for row, prediction in rows:
+        if rows.vocabulary.tags:
+            values = {**row, "predicted": prediction.tags}
+        else:
+            values = {name: value for name, value in row.items() if name != TAGS}
+        yield json.dumps(values, default=str) + "\n"
 
 
-def _conll(dataset: Dataset, predicted: Sequence[Sequence[str]]) -> Iterator[str]:
+def _conll(rows: _Rows) -> Iterator[str]:
     """The lines of the file. Raises _DoesNotFit where they would not be read back."""
-    carried = [name for name in dataset.column_names if name not in (TOKENS, TAGS) and _is_strings(dataset, name)]
+    dataset = rows.dataset
+    carried = [
+        name for name in dataset.column_names if name not in (TOKENS, TAGS, LABELS) and _is_strings(dataset, name)
+    ]
     yield f"# columns: {_one_line(', '.join(['token', *carried, 'gold tag', 'predicted tag']))}\n"
     document = None
-    for index, (row, tags) in enumerate(_rows(dataset, predicted)):
+    for index, (row, prediction) in enumerate(rows):
         if index and (row[DOCUMENT_ID] is None) != (document is None):
             raise _DoesNotFit
         if row[DOCUMENT_ID] != document:
             document = row[DOCUMENT_ID]
             yield f"# newdoc id = {_one_line(document)}\n"
         for name, value in row.items():
+            if name in (LABELS, "predicted_labels") and value is not None:
+                value = ", ".join(value)
             if isinstance(value, str | int | float) and not isinstance(value, bool) and name != DOCUMENT_ID:
                 yield f"# {'sent_id' if name == _SENTENCE_ID else _one_line(name)} = {_one_line(value)}\n"
-        for fields in zip(row[TOKENS], *(row[name] for name in carried), row[TAGS], tags, strict=True):
+        for fields in zip(row[TOKENS], *(row[name] for name in carried), row[TAGS], prediction.tags, strict=True):
             yield _line(fields)
         yield "\n"
 

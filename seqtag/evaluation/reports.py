@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqtag.data.decoding import Prediction
 from seqtag.data.schema import Corpus
 from seqtag.data.split import Split
+from seqtag.evaluation.labels import decide
 from seqtag.schemes import tags_to_spans
+from seqtag.vocabulary import Vocabulary
 
 _EXAMPLE_TOKENS = 30
+_CONFUSIONS = 5
 SELECTION = "validation"
 """The part that the kept model was chosen by; its score is higher than that of new data."""
 
@@ -58,14 +62,20 @@ def show_tagged(tokens: Sequence[str], tags: Sequence[str]) -> str:
     return " ".join(shown)
 
 
-def find_example(split: Split, predicted: Sequence[Sequence[str]]) -> str | None:
+def find_example(split: Split, predicted: Sequence[Prediction], vocabulary: Vocabulary) -> str | None:
     """A sentence to show: of those with most different labels predicted, the first of moderate length."""
-    best, most = None, 0
-    for position, tags in enumerate(predicted):
-        labels = len({tag[2:] for tag in tags if tag != "O"})
-        if labels > most and len(tags) <= _EXAMPLE_TOKENS:
+    best, most = None, -1 if vocabulary.classes else 0
+    for position, prediction in enumerate(predicted):
+        labels = len({tag[2:] for tag in prediction.tags if tag != "O"})
+        if labels > most and len(prediction.tags) <= _EXAMPLE_TOKENS:
             best, most = position, labels
-    return None if best is None else show_tagged(split[[best]].tokens[0], predicted[best])
+    if best is None:
+        return None
+    shown = show_tagged(split[[best]].tokens[0], predicted[best].tags)
+    probabilities = predicted[best].label_probabilities
+    if probabilities is None:
+        return shown
+    return f"{shown}  ({', '.join(decide(probabilities, vocabulary.classes, vocabulary.multi_label)) or 'no label'})"
 
 
 def describe_findings(corpus: Corpus) -> str:
@@ -87,35 +97,80 @@ def describe_findings(corpus: Corpus) -> str:
 
 
 def format_scores(name: str, scores: dict[str, Any]) -> str:
-    """The scores of one split as a table."""
+    """The scores of one split: a table for spans, one for labels of texts, or both."""
     selected = ", used for model selection" if scores.get("used_for_selection") else ""
-    low, high = scores["f1_ci95"]
-    conlleval = scores["conlleval"]
-    width = max(map(len, ["all labels", *scores["per_label"]]))
-    lines = [
-        f"{name}{selected}: {scores['sentences']:,} sentences, {scores['tokens']:,} tokens, "
-        f"{scores['entities']:,} spans",
-        "",
-        f"{'':<{width}}  precision  recall      F1  support",
-    ]
-    rows = {**scores["per_label"], "all labels": {**scores, "support": scores["entities"]}}
+    spans = f", {scores['entities']:,} spans" if "entities" in scores else ""
+    lines = [f"{name}{selected}: {scores['sentences']:,} sentences, {scores['tokens']:,} tokens{spans}", ""]
+    if "f1" in scores:
+        lines += _span_lines(scores)
+    of_labels = scores.get("labels", scores if "macro_f1" in scores else None)
+    if of_labels is not None:
+        lines += [*([""] if "f1" in scores else []), *_label_lines(of_labels)]
+    if "sentence_accuracy" in scores:
+        lines.append(f"sentence accuracy (label and every span right) {scores['sentence_accuracy']:.4f}")
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows: dict[str, dict[str, Any]]) -> list[str]:
+    width = max(map(len, rows))
+    lines = [f"{'':<{width}}  precision  recall      F1  support"]
     for label, row in rows.items():
         figures = f"{row['precision']:>9.4f}  {row['recall']:>6.4f}  {row['f1']:>6.4f}  {row['support']:>7,}"
         lines.append(f"{label:<{width}}  {figures}")
-    lines += [
+    return lines
+
+
+def _span_lines(scores: dict[str, Any]) -> list[str]:
+    low, high = scores["f1_ci95"]
+    conlleval, finding, judging = scores["conlleval"], scores["targets"]["finding"], scores["targets"]["judging"]
+    lines = [
+        *_table({**scores["per_label"], "all labels": {**scores, "support": scores["entities"]}}),
         "",
         f"F1 {scores['f1']:.4f}, 95 % interval {low:.4f} to {high:.4f} (scoring: {scores['scoring']}, seqeval, IOB2)",
         f"lenient (conlleval): precision {conlleval['precision']:.4f}, recall {conlleval['recall']:.4f}, "
         f"F1 {conlleval['f1']:.4f}; token accuracy {scores['accuracy']:.4f}",
     ]
-    calibration = scores["calibration"]
-    if calibration["ece"] is not None:
+    if judging["found"]:
         lines.append(
-            f"expected calibration error of entity scores: {calibration['ece']:.4f} over {calibration['entities']:,} "
-            "predicted spans"
+            f"finding spans, whatever their label: F1 {finding['f1']:.4f}; of the {judging['found']:,} found, "
+            f"{judging['accuracy']:.4f} have the right label"
         )
+    lines += _calibration_lines(scores["calibration"], "entity scores")
     if scores["repaired"]:
         lines.append(f"{scores['repaired']:,} ill-formed gold tags were repaired")
     if scores["unseen_labels"]:
         lines.append(f"{scores['unseen_labels']:,} gold spans have labels unknown to the model and count as misses")
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _label_lines(scores: dict[str, Any]) -> list[str]:
+    low, high = scores["accuracy_ci95"]
+    loss = scores["log_loss"]
+    lines = [
+        *(_table(scores["per_label"]) if scores["per_label"] else []),
+        "",
+        f"label accuracy {scores['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} ({scores['texts']:,} texts)",
+        f"F1 of labels: macro {scores['macro_f1']:.4f}, micro {scores['micro_f1']:.4f}"
+        + ("" if loss is None else f"; log loss {loss:.4f} nats"),
+        *_calibration_lines(scores["calibration"], "label scores"),
+    ]
+    wrong = [
+        (count, gold, other)
+        for gold, row in scores.get("confusion", {}).items()
+        for other, count in row.items()
+        if gold != other
+    ]
+    if wrong:
+        shown = [f"{gold} as {other} {count:,}" for count, gold, other in sorted(wrong, reverse=True)[:_CONFUSIONS]]
+        lines.append(f"most often taken for another: {', '.join(shown)}")
+    if scores["without_label"]:
+        lines.append(f"{scores['without_label']:,} texts have no known label and are left out")
+    if scores["unseen_labels"]:
+        lines.append(f"{scores['unseen_labels']:,} gold labels are unknown to the model and count as errors")
+    return lines
+
+
+def _calibration_lines(calibration: dict[str, Any], what: str) -> list[str]:
+    if calibration["ece"] is None:
+        return []
+    return [f"expected calibration error of {what}: {calibration['ece']:.4f} over {calibration['count']:,}"]

@@ -1,4 +1,4 @@
-"""Emissions of a sentence too long for a row: read in pieces, the recurrent state carried from one to the next.
+"""What the heads read of a sentence too long for a row: in pieces, the recurrent state carried from one to the next.
 
 The result is that of the whole sentence in one row. Memory is that of one piece on the device, and on the host the
 hidden states of one reading direction (of both, between layers).
@@ -34,14 +34,15 @@ class LongSentences:
         """Programs compiled so far."""
         return sum(map(len, (self._embed, self._head, *self._layers.values())))
 
-    def emissions(
-        self, params: Any, constants: Any, pieces: Sequence[Callable[[], Batch]]
-    ) -> Float[np.ndarray, "time tags"]:
-        """Emissions of a sentence, padding of the last piece included.
+    def states(
+        self, params: Any, constants: Any, pieces: Sequence[Callable[[], Batch]], as_emissions: bool
+    ) -> Float[np.ndarray, "time features"]:
+        """Hidden states of a sentence, or what the tag head makes of them, padding of the last piece included.
 
         Args:
             params: weights.
             constants: weights that are not trained.
+            as_emissions: scores of tags, which take less memory, in place of hidden states.
             pieces: each makes one piece of the sentence when called, since they are asked for once a direction: one row
                 of the same length, only the last with padding.
         """
@@ -68,7 +69,8 @@ class LongSentences:
                 if backwards:
                     hidden = np.concatenate([np.asarray(hidden), backwards.pop()], axis=-1)
                 is_last = number + 1 == len(model.encoder.layers)
-                outputs.append(np.asarray(self._head(shape, weights, hidden) if is_last else hidden))
+                scored = as_emissions and is_last
+                outputs.append(np.asarray(self._head(shape, weights, hidden) if scored else hidden))
             values = outputs.__getitem__
         return np.concatenate([values(index)[0] for index in range(len(pieces))])
 

@@ -1,4 +1,4 @@
-"""The network: embeddings, encoder and head, joined."""
+"""The network: embeddings, encoder and heads, joined."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,13 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from seqtag.batch import Batch, Tagged
+from seqtag.batch import Batch, Outputs, Tagged
 from seqtag.config import ModelConfig
 from seqtag.nn.dropout import dropout, token_dropout
 from seqtag.nn.embeddings import TokenEmbeddings
 from seqtag.nn.encoder import Encoder
-from seqtag.nn.heads import TagHead
+from seqtag.nn.label_head import LabelHead, LabelObjective
+from seqtag.nn.tag_head import TagHead
 from seqtag.vocabulary import Vocabulary
 
 
@@ -34,8 +35,15 @@ def boundaries(sentence_ids: Int[Array, "batch time"]) -> Boundaries:
     )
 
 
-class TaggingModel(nnx.Module):
-    """Embeddings, recurrent encoder, tag head."""
+class Losses(NamedTuple):
+    """Negative log likelihoods of each row, in nats."""
+
+    tags: Float[Array, " batch"]
+    labels: Float[Array, " batch"]
+
+
+class Network(nnx.Module):
+    """Embeddings, recurrent encoder, and a head for each thing that the vocabulary names: tags, labels of texts."""
 
     def __init__(
         self,
@@ -60,41 +68,72 @@ class TaggingModel(nnx.Module):
             precision=precision,
             rngs=rngs,
         )
-        self.head = TagHead(config.head, self.encoder.out_features, vocabulary.tags, config.tag_scheme, rngs)
+        features = self.encoder.out_features
+        if vocabulary.tags:
+            self.head = TagHead(config.head, features, vocabulary.tags, config.tag_scheme, rngs)
+        if vocabulary.classes:
+            directions, classes = 1 + config.bidirectional, len(vocabulary.classes)
+            self.label_head = LabelHead(config.pooling, features, directions, classes, vocabulary.multi_label, rngs)
 
-    def emissions(
+    def hidden(
         self,
         batch: Batch,
         word_drop_rates: Float[Array, " words"] | None = None,
         key: PRNGKeyArray | None = None,
-    ) -> Float[Array, "batch time tags"]:
-        """Scores of each tag at each token, in nats; `key` None means no dropout."""
-        word_key, token_key, input_key, layer_key, output_key = (None,) * 5 if key is None else jax.random.split(key, 5)
+    ) -> Float[Array, "batch time hidden"]:
+        """The encoder's state at each token; `key` None means no dropout."""
+        word_key, token_key, input_key, layer_key, _ = _keys(key)
         starts, ends = boundaries(batch.sentence_ids)
         embedded = self.embeddings(batch, word_drop_rates, word_key)
         embedded = token_dropout(embedded, self.embedding_dropout, token_key)
         embedded = dropout(embedded, self.dropout, input_key, self.locked_dropout)
-        hidden = self.encoder(embedded, starts, ends, layer_key)
-        return self.head.emissions(dropout(hidden, self.dropout, output_key, self.locked_dropout))
+        return self.encoder(embedded, starts, ends, layer_key)
 
-    def loss(
+    def emissions(self, batch: Batch) -> Float[Array, "batch time tags"]:
+        """Scores of each tag at each token, in nats."""
+        return self.head.emissions(self.hidden(batch))
+
+    def losses(
         self,
         batch: Batch,
+        objective: LabelObjective,
         word_drop_rates: Float[Array, " words"] | None = None,
         key: PRNGKeyArray | None = None,
-    ) -> Float[Array, " batch"]:
-        """Negative log likelihood of each row's gold tags, in nats."""
-        emissions = self.emissions(batch, word_drop_rates, key)
-        return self.head.loss(emissions, batch.tags, batch.mask, boundaries(batch.sentence_ids).starts)
+    ) -> Losses:
+        """Negative log likelihood of the gold tags and labels, in nats."""
+        hidden, output_key = self.hidden(batch, word_drop_rates, key), _keys(key)[-1]
+        of_tags = of_labels = jnp.zeros(hidden.shape[0])
+        if hasattr(self, "head"):
+            emissions = self.head.emissions(dropout(hidden, self.dropout, output_key, self.locked_dropout))
+            of_tags = self.head.loss(emissions, batch.tags, batch.mask, boundaries(batch.sentence_ids).starts)
+        if hasattr(self, "label_head"):
+            pooled, _ = self.label_head.pool(hidden, batch.sentence_ids, batch.labelled.shape[1])
+            pooled = dropout(pooled, self.dropout, None if key is None else jax.random.fold_in(key, 1))
+            of_labels = self.label_head.loss(pooled, batch.targets, batch.labelled, objective).sum(1)
+        return Losses(of_tags, of_labels)
 
-    def decode(self, batch: Batch) -> Int[Array, "batch time"]:
-        """The most probable well-formed tagging, as tag ids; 0 at padding."""
-        return self.head.decode(self.emissions(batch), batch.mask, boundaries(batch.sentence_ids).starts)
+    def outputs(self, batch: Batch) -> Outputs:
+        """The best tagging and the labels of each sentence, with their probabilities."""
+        return self.read(self.hidden(batch), batch.sentence_ids, batch.labelled.shape[1])
 
-    def tag(self, batch: Batch) -> Tagged:
-        """The tagging of `decode` with its probabilities."""
-        return self.head.tag(self.emissions(batch), batch.mask, boundaries(batch.sentence_ids).starts)
+    def read(
+        self, hidden: Float[Array, "batch time hidden"], sentence_ids: Int[Array, "batch time"], sentences: int
+    ) -> Outputs:
+        """What the heads make of the hidden states of rows with up to so many sentences."""
+        tagged = label_scores = attention = None
+        if hasattr(self, "head"):
+            mask, starts = sentence_ids > 0, boundaries(sentence_ids).starts
+            tagged = self.head.tag(self.head.emissions(hidden), mask, starts)
+        if hasattr(self, "label_head"):
+            pooled, attention = self.label_head.pool(hidden, sentence_ids, sentences)
+            label_scores = self.label_head.log_probabilities(pooled)
+        return Outputs(tagged, label_scores, attention)
 
     def n_best(self, batch: Batch, count: int) -> tuple[Tagged, Float[Array, "batch count"]]:
         """The `count` most probable taggings of rows of one sentence and their log probabilities, in nats."""
         return self.head.n_best(self.emissions(batch), batch.mask, count)
+
+
+def _keys(key: PRNGKeyArray | None) -> tuple[PRNGKeyArray | None, ...]:
+    """For unknown words, dropped tokens, the encoder's input, its layers and its output."""
+    return (None,) * 5 if key is None else tuple(jax.random.split(key, 5))

@@ -185,6 +185,11 @@ def fields_of(record: Record, document: Document, with_tokens: bool) -> dict[str
         found["scores"] = [round(score, _DIGITS) for score in document.token_scores]
     found["text"] = document.text
     found["entities"] = [_rounded(entity) for entity in document.entities]
+    if document.label is not None:
+        found |= {"label": document.label, "score": round(document.score or 0.0, _DIGITS)}
+        found["labels"] = {label: round(score, _DIGITS) for label, score in document.labels.items()}
+    if with_tokens and document.attention:
+        found["attention"] = [round(weight, _DIGITS) for weight in document.attention]
     if with_tokens and not document.pretokenized:
         found["tokens"] = [_rounded(token) for token in document.tokens]
     if document.n_best:

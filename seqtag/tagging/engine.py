@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from flax import nnx
 from jaxtyping import Float
 
-from seqtag.batch import Batch, Tagged
+from seqtag.batch import Batch, Outputs, Tagged
 from seqtag.data.batching import Buckets, Plan, make_batch, plan_batches, sentences_of
-from seqtag.data.decoding import TagDecoder, TaggedSentence
+from seqtag.data.decoding import OutputDecoder, Prediction
 from seqtag.data.encoding import TokenTable
 from seqtag.nn.devices import Devices
 from seqtag.nn.long_sentence import LongSentences
@@ -48,13 +49,15 @@ class Engine:
 
     def __init__(self, model: TrainedModel) -> None:
         self.devices = Devices()
-        self._decoder = TagDecoder(model.vocabulary.tags)
+        self._decoder = OutputDecoder(model.vocabulary.tags)
         self._table = TokenTable(model.vocabulary, model.config.max_word_length, _DISTINCT)
+        self._labels = bool(model.vocabulary.classes)
+        self._least = model.buckets.least
         self._lock = threading.Lock()
         self._graph = graph = model.graph
         self._params, self._constants = self.devices.copy(model.params), self.devices.copy(model.constants)
-        self._tag = Programs(
-            lambda params, constants, batch: nnx.merge(graph, params, constants).tag(batch),
+        self._outputs = Programs(
+            lambda params, constants, batch: nnx.merge(graph, params, constants).outputs(batch),
             out_shardings=self.devices.spread,
         )
         self._emissions = Programs(
@@ -64,6 +67,11 @@ class Engine:
         self._tag_emissions = Programs(
             lambda params, constants, *inputs: nnx.merge(graph, params, constants).head.tag(*inputs)
         )
+        self._read = Programs(
+            lambda params, constants, hidden, sentence_ids: nnx.merge(graph, params, constants).read(
+                hidden, sentence_ids, 1
+            )
+        )
         self._long = LongSentences(graph)
         self._n_best: dict[int, tuple[Programs, Programs]] = {}
 
@@ -71,7 +79,7 @@ class Engine:
     def compiled_shapes(self) -> int:
         """Programs compiled so far."""
         groups = [
-            self._tag,
+            self._outputs,
             self._emissions,
             self._tag_emissions,
             *(one for two in self._n_best.values() for one in two),
@@ -86,30 +94,29 @@ class Engine:
 
     def start(self, job: Job) -> list[Any]:
         """Hand the batches to the device; returns before it is done."""
-        return [self._tag(batch.shape, self._params, self._constants, batch) for batch in job.batches]
+        return [self._outputs(batch.shape, self._params, self._constants, batch) for batch in job.batches]
 
-    def finish(self, job: Job, started: Sequence[Any]) -> list[TaggedSentence]:
+    def finish(self, job: Job, started: Sequence[Any]) -> list[Prediction]:
         """The tagging of each sentence of a job."""
-        found: dict[int, TaggedSentence] = {}
-        for plan, tagged in zip(job.plans, started, strict=True):
+        found: dict[int, Prediction] = {}
+        for plan, outputs in zip(job.plans, started, strict=True):
             lengths = [[len(job.sentences[job.short[sentence]]) for sentence in row] for row in plan.rows]
-            sentences = self._decoder.sentences(lengths, Tagged(*map(np.asarray, tagged)))
+            sentences = self._decoder.sentences(lengths, jax.tree.map(np.asarray, outputs))
             found.update(zip((job.short[sentence] for sentence in plan.sentences), sentences, strict=True))
         for position in job.long:
             tokens = job.sentences[position]
-            inputs = self._padded(self._long_emissions(tokens, job.windows), len(tokens))
-            tagged = self._tag_emissions(inputs[1].shape, self._params, self._constants, *inputs)
-            (found[position],) = self._decoder.sentences([[len(tokens)]], Tagged(*map(np.asarray, tagged)))
+            outputs = jax.tree.map(np.asarray, self._long_outputs(tokens, job.windows))
+            (found[position],) = self._decoder.sentences([[len(tokens)]], outputs)
         return [found[position] for position in range(len(job.sentences))]
 
     def n_best(
         self, sentences: Sequence[Sentence], count: int, windows: Windows | None = None
-    ) -> list[list[tuple[float, TaggedSentence]]]:
+    ) -> list[list[tuple[float, Prediction]]]:
         """For each sentence its `count` most probable taggings with their log probabilities, best first; or all."""
         long, short = _apart(sentences, windows)
         of_batches, of_emissions = self._n_best_programs(count)
         plans, batches = self._batches([sentences[position] for position in short], packed=False)
-        found: dict[int, list[tuple[float, TaggedSentence]]] = {}
+        found: dict[int, list[tuple[float, Prediction]]] = {}
         for plan, batch in zip(plans, batches, strict=True):
             lengths = [len(sentences[short[sentence]]) for sentence in plan.sentences]
             ranked = self._ranked(of_batches(batch.shape, self._params, self._constants, batch), lengths)
@@ -136,12 +143,12 @@ class Engine:
                 )
             return self._n_best[count]
 
-    def _ranked(self, result: Any, lengths: list[int]) -> list[list[tuple[float, TaggedSentence]]]:
+    def _ranked(self, result: Any, lengths: list[int]) -> list[list[tuple[float, Prediction]]]:
         tagged, log_probabilities = Tagged(*map(np.asarray, result[0])), np.asarray(result[1])
-        ranked: list[list[tuple[float, TaggedSentence]]] = [[] for _ in lengths]
+        ranked: list[list[tuple[float, Prediction]]] = [[] for _ in lengths]
         for rank in range(log_probabilities.shape[1]):
             of_rank = Tagged(*(part[:, rank] if part.ndim == 3 else part for part in tagged))
-            sentences = self._decoder.sentences([[length] for length in lengths], of_rank)
+            sentences = self._decoder.tagged_sentences([[length] for length in lengths], of_rank)
             for own, sentence, value in zip(ranked, sentences, log_probabilities[:, rank], strict=False):
                 if value > -np.inf:
                     own.append((float(value), sentence))
@@ -151,24 +158,36 @@ class Engine:
         if not sentences:
             return [], []
         lengths = np.array([len(tokens) for tokens in sentences])
-        buckets = _buckets(lengths, packed)
+        buckets = _buckets(lengths, packed, self._least)
         plans = plan_batches(lengths, buckets)
         batches = []
         for plan in plans:
             rows = list(sentences_of(plan, [sentences[position] for position in plan.sentences]))
-            batches.append(self._batch(rows, (_rows(len(rows), buckets.rows(plan.length)), plan.length)))
+            shape = (_rows(len(rows), buckets.rows(plan.length)), plan.length)
+            batches.append(self._batch(rows, shape, buckets.sentences(plan.length)))
         return plans, batches
 
-    def _batch(self, rows: Sequence[Sequence[Sentence]], shape: tuple[int, int]) -> Batch:
+    def _batch(self, rows: Sequence[Sequence[Sentence]], shape: tuple[int, int], sentences: int) -> Batch:
         with self._lock:  # the table learns new tokens
-            batch = make_batch(rows, None, self._table, (self.devices.rows(shape[0]), shape[1]))
+            batch = make_batch(rows, None, self._table, (self.devices.rows(shape[0]), shape[1]), sentences)
         return self.devices.spread_batch(batch)
+
+    def _long_outputs(self, tokens: Sentence, windows: Windows | None) -> Outputs:
+        if not self._labels:
+            inputs = self._padded(self._long_emissions(tokens, windows), len(tokens))
+            tagged = self._tag_emissions(inputs[1].shape, self._params, self._constants, *inputs)
+            return Outputs(tagged, None, None)
+        hidden, mask, _ = self._padded(self._long_states(tokens, as_emissions=False), len(tokens))
+        return self._read(mask.shape, self._params, self._constants, hidden, mask.astype(np.int32))
+
+    def _long_states(self, tokens: Sentence, as_emissions: bool) -> Float[np.ndarray, "time features"]:
+        pieces = [tokens[start : start + LONGEST_ROW] for start in range(0, len(tokens), LONGEST_ROW)]
+        makers = [partial(self._piece, piece) for piece in pieces]
+        return self._long.states(self._params, self._constants, makers, as_emissions)[: len(tokens)]
 
     def _long_emissions(self, tokens: Sentence, windows: Windows | None) -> Float[np.ndarray, "time tags"]:
         if windows is None:
-            pieces = [tokens[start : start + LONGEST_ROW] for start in range(0, len(tokens), LONGEST_ROW)]
-            makers = [partial(self._piece, piece) for piece in pieces]
-            return self._long.emissions(self._params, self._constants, makers)[: len(tokens)]
+            return self._long_states(tokens, as_emissions=True)
         bounds = window_bounds(len(tokens), windows)
         parts: dict[int, np.ndarray] = {}
         plans, batches = self._batches([tokens[start:end] for start, end in bounds], packed=True)
@@ -184,7 +203,7 @@ class Engine:
             return make_batch([[tokens]], None, self._table, (1, LONGEST_ROW))
 
     def _padded(self, emissions: Float[np.ndarray, "time tags"], length: int) -> tuple[Any, Any, Any]:
-        """Emissions, mask and starts of one sentence, in a row of one of few lengths."""
+        """Emissions or hidden states, mask and starts of one sentence, in a row of one of few lengths."""
         row = _doubled(_SHORTEST_ROW, length)
         padded = np.zeros((1, row, emissions.shape[1]), np.float32)
         padded[0, :length] = emissions[:length]
@@ -199,14 +218,14 @@ def _apart(sentences: Sequence[Sentence], windows: Windows | None) -> tuple[list
     return long, [position for position, tokens in enumerate(sentences) if len(tokens) <= limit]
 
 
-def _buckets(lengths: np.ndarray, packed: bool) -> Buckets:
+def _buckets(lengths: np.ndarray, packed: bool, least: int) -> Buckets:
     """Few shapes, and none much larger than what there is to do."""
-    total, longest = int(lengths.sum()), int(lengths.max())
+    total, longest = int(np.maximum(lengths, least).sum()), int(lengths.max())
     if packed and total <= 2 * _ROW:
         row = _doubled(_SHORTEST_ROW, total)
-        return Buckets((row,), row, packed)
+        return Buckets((row,), row, packed, least)
     slots = (_FEW if total <= _FEW * _ROW else _MANY) * _ROW
-    return Buckets((_ROW,) if packed else (_SHORTEST_ROW, _ROW), slots, packed).covering(longest)
+    return Buckets((_ROW,) if packed else (_SHORTEST_ROW, _ROW), slots, packed, least).covering(longest)
 
 
 def _rows(needed: int, most: int) -> int:

@@ -10,6 +10,11 @@ from seqtag.sentences import SENTENCE_RULE
 from seqtag.tagging.model_directory import TrainedModel
 from seqtag.tokenization import TOKENIZER
 
+_SPAN_METRICS = {"f1": "F1 (strict, span-level)", "precision": "precision (strict)", "recall": "recall (strict)"}
+_LABEL_METRICS = {
+    "classification": {"accuracy": "accuracy", "macro_f1": "macro F1"},
+    "joint": {"f1": "F1 (strict, span-level)", "label_accuracy": "accuracy of labels"},
+}
 _USE = """\
 ## Use
 
@@ -18,51 +23,39 @@ import seqtag
 
 tagger = seqtag.load("MODEL")  # this folder, or the id of its repository
 document = tagger("A text with entities in it.")
-print(document.entities)
+print(document.entities, document.label, document.score)
 ```
 
-or, a text a line in and JSON lines out, `python -m seqtag.tag --model MODEL --input FILE`. A score is the probability
-of exactly that span with that label."""
+or, a text a line in and JSON lines out, `python -m seqtag.tag --model MODEL --input FILE`. The score of an
+entity is the probability of exactly that span with that label."""
 
 
 def model_card(model: TrainedModel, report: dict[str, Any]) -> str:
     """Markdown with the metadata block that the Hub reads."""
-    config = model.config
+    config, vocabulary = model.config, model.vocabulary
     directions = "bidirectional" if config.bidirectional else "forward"
+    heads = [f"{config.head} head, tags learned as {config.tag_scheme}"] if vocabulary.tags else []
+    heads += [f"labels of texts from states pooled by {config.pooling}"] if vocabulary.classes else []
     lines = [
         "---",
         _metadata(model, report),
         "---",
         "",
-        f"# A seqtag tagger: {', '.join(model.vocabulary.labels)}",
+        f"# A seqtag model: {', '.join(vocabulary.labels + vocabulary.classes)}",
         "",
         f"- Network: {config.num_layers} {directions} {config.encoder.upper()} layer(s) of {config.hidden_size} units, "
-        f"{config.head} head, characters by {config.char_encoder}, tags learned as {config.tag_scheme}",
-        f"- Vocabulary: {len(model.vocabulary.words):,} words"
-        + (f", {len(model.vocabulary.vectors):,} pretrained vectors" if model.vector_features else ""),
+        f"characters by {config.char_encoder}, {', '.join(heads)}",
+        f"- Vocabulary: {len(vocabulary.words):,} words"
+        + (f", {len(vocabulary.vectors):,} pretrained vectors" if model.vector_features else ""),
         f"- Trained on: {_source(model.data)}, seed {report['seed']}, {report['training']['epochs']} epochs",
-        f"- Raw text is tokenized by the rule {TOKENIZER} and split into sentences by {SENTENCE_RULE}",
+        f"- Raw text is tokenized by the rule {TOKENIZER}"
+        + ("" if vocabulary.classes else f" and split into sentences by {SENTENCE_RULE}"),
         "",
         _USE,
         "",
         "## Scores",
         "",
-        'Span-level precision, recall and F1, strict (seqeval, `mode="strict"`, IOB2); expected calibration error of '
-        "the scores of predicted entities.",
-        "",
-        "| part | F1 | 95 % interval | precision | recall | calibration error | sentences |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, scores in report["splits"].items():
-        low, high = scores["f1_ci95"]
-        note = " (used for model selection)" if name == "validation" else ""
-        error = scores["calibration"]["ece"]
-        calibrated = "no entities" if error is None else f"{error:.4f}"
-        lines.append(
-            f"| {name}{note} | {scores['f1']:.4f} | {low:.4f} to {high:.4f} | {scores['precision']:.4f} "
-            f"| {scores['recall']:.4f} | {calibrated} | {scores['sentences']:,} |"
-        )
-    lines += [
+        *_scores(report),
         "",
         "Evaluate it on your own data with `python -m seqtag.evaluate --model MODEL`.",
         "",
@@ -76,6 +69,55 @@ def model_card(model: TrainedModel, report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _scores(report: dict[str, Any]) -> list[str]:
+    """Tables of what the model was scored by."""
+    spans = {name: scores for name, scores in report["splits"].items() if "f1" in scores}
+    labels = {
+        name: scores.get("labels", scores)
+        for name, scores in report["splits"].items()
+        if "macro_f1" in scores.get("labels", scores)
+    }
+    lines = []
+    if spans:
+        lines += [
+            'Span-level precision, recall and F1, strict (seqeval, `mode="strict"`, IOB2); expected calibration error '
+            "of the scores of predicted entities.",
+            "",
+            "| part | F1 | 95 % interval | precision | recall | calibration error | sentences |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for name, scores in spans.items():
+            low, high = scores["f1_ci95"]
+            lines.append(
+                f"| {_part(name)} | {scores['f1']:.4f} | {low:.4f} to {high:.4f} | {scores['precision']:.4f} "
+                f"| {scores['recall']:.4f} | {_error(scores)} | {scores['sentences']:,} |"
+            )
+    if labels:
+        lines += [
+            *([""] if spans else []),
+            "Labels of whole texts: accuracy, F1, and expected calibration error of the scores of the labels given.",
+            "",
+            "| part | accuracy | 95 % interval | macro F1 | micro F1 | calibration error | texts |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for name, scores in labels.items():
+            low, high = scores["accuracy_ci95"]
+            lines.append(
+                f"| {_part(name)} | {scores['accuracy']:.4f} | {low:.4f} to {high:.4f} | {scores['macro_f1']:.4f} "
+                f"| {scores['micro_f1']:.4f} | {_error(scores)} | {scores['texts']:,} |"
+            )
+    return lines
+
+
+def _part(name: str) -> str:
+    return f"{name} (used for model selection)" if name == "validation" else name
+
+
+def _error(scores: dict[str, Any]) -> str:
+    error = scores["calibration"]["ece"]
+    return "none found" if error is None else f"{error:.4f}"
+
+
 def _shipped(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in ("word_vectors", "backend")}
 
@@ -83,26 +125,27 @@ def _shipped(settings: dict[str, Any]) -> dict[str, Any]:
 def _metadata(model: TrainedModel, report: dict[str, Any]) -> str:
     """The YAML block, scores included, by huggingface_hub's own means."""
     path = model.data["path"]
+    kinds = {"ner": "token-classification", "classification": "text-classification", "joint": "token-classification"}
     results = [
         EvalResult(
-            task_type="token-classification",
+            task_type=kinds[model.task],
             dataset_type=path or model.data["format"],
             dataset_name=path or _source(model.data),
             dataset_revision=model.data["revision"] if path else None,
             dataset_split=name,
             metric_type=metric,
-            metric_name=f"{metric} (strict, span-level)",
+            metric_name=shown,
             metric_value=round(scores[metric], 4),
         )
         for name, scores in report["splits"].items()
-        for metric in ("f1", "precision", "recall")
+        for metric, shown in (_SPAN_METRICS if model.task == "ner" else _LABEL_METRICS[model.task]).items()
     ]
     card = ModelCardData(
         library_name="seqtag",
-        pipeline_tag="token-classification",
-        tags=["sequence-labelling", "named-entity-recognition"],
+        pipeline_tag=kinds[model.task],
+        tags=["sequence-labelling"],
         datasets=[path] if path else None,
-        model_name="seqtag tagger",
+        model_name="seqtag model",
         eval_results=results or None,
     )
     return card.to_yaml()

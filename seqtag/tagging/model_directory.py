@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import jax
 import numpy as np
@@ -29,7 +29,7 @@ from seqtag.batch import FIRST
 from seqtag.config import Config, ModelConfig, check_types
 from seqtag.data.batching import Buckets
 from seqtag.errors import InputError
-from seqtag.nn.model import TaggingModel
+from seqtag.nn.model import Network
 from seqtag.schemes import tags_of
 from seqtag.sentences import SENTENCE_RULE
 from seqtag.tokenization import TOKENIZER
@@ -63,11 +63,11 @@ class TrainedModel:
 
 def abstract_model(
     config: ModelConfig, vocabulary: Vocabulary, vector_features: int, precision: str = "float32"
-) -> TaggingModel:
+) -> Network:
     """The network with shapes in place of weights."""
 
-    def build(vectors: Any) -> TaggingModel:
-        return TaggingModel(config, vocabulary, vectors, nnx.Rngs(0), precision)
+    def build(vectors: Any) -> Network:
+        return Network(config, vocabulary, vectors, nnx.Rngs(0), precision)
 
     shape = (vocabulary.sizes.vectors - FIRST, vector_features)
     return nnx.eval_shape(build, jax.ShapeDtypeStruct(shape, np.float32) if vector_features else None)
@@ -137,6 +137,8 @@ def load_model(path: Path) -> TrainedModel:
         config = _read_config(described["model"])
         buckets = _read_buckets(described["buckets"])
         task, data, vector_features = described["task"], dict(described["data"]), described["vector_features"]
+        if task not in get_args(get_type_hints(Config)["task"]):
+            raise ValueError(f"task is {task!r}")
         if type(vector_features) is not int or not 0 <= vector_features <= _LARGEST:
             raise ValueError(f"vector_features is {vector_features!r}")
     except InputError as error:
@@ -144,8 +146,11 @@ def load_model(path: Path) -> TrainedModel:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path / CONFIG}: a setting is missing or has the wrong type ({error})") from error
     vocabulary = Vocabulary.from_dict(_read_json(path / VOCABULARY))
-    if vocabulary.tags != tuple(tags_of(vocabulary.labels, config.tag_scheme)):
+    tags = tuple(tags_of(vocabulary.labels, config.tag_scheme)) if task != "classification" else ()
+    if vocabulary.tags != tags:
         raise InputError(f"{path / VOCABULARY}: its tags are not those of {config.tag_scheme}; take the file anew")
+    if bool(vocabulary.classes) != (task != "ner"):
+        raise InputError(f"{path / VOCABULARY}: its classes do not fit the task {task}; take the file anew")
     weights = path / WEIGHTS
     _check_count(weights, config.num_layers + len(config.affix_lengths))
     model = abstract_model(config, vocabulary, vector_features)
@@ -195,11 +200,11 @@ def _read_config(values: dict[str, Any]) -> ModelConfig:
 
 
 def _read_buckets(values: dict[str, Any]) -> Buckets:
-    lengths, batch_tokens = tuple(values["lengths"]), values["batch_tokens"]
-    for value in (*lengths, batch_tokens):
+    lengths, batch_tokens, least = tuple(values["lengths"]), values["batch_tokens"], values["least"]
+    for value in (*lengths, batch_tokens, least):
         if type(value) is not int or not 0 < value <= _LARGEST:
             raise ValueError(f"buckets hold {value!r}")
-    return Buckets(lengths, batch_tokens, bool(values["packed"]))
+    return Buckets(lengths, batch_tokens, bool(values["packed"]), least)
 
 
 def _describe(model: TrainedModel) -> dict[str, Any]:

@@ -4,11 +4,12 @@ import heapq
 import itertools
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqtag.data.ahead import prepared_ahead
-from seqtag.data.decoding import ScoredSpan, TaggedSentence
+from seqtag.data.decoding import Prediction, ScoredSpan
 from seqtag.document import Document, Entity, Tagging
 from seqtag.errors import InputError
 from seqtag.tagging.engine import Engine, Job
@@ -48,6 +49,11 @@ class Tagger:
         return self.model.vocabulary.labels
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels that whole texts may have; none of a model that only tags."""
+        return self.model.vocabulary.classes
+
+    @property
     def compiled_shapes(self) -> int:
         """Programs compiled so far: a handful, soon no more."""
         return self._engine.compiled_shapes
@@ -58,12 +64,12 @@ class Tagger:
         *,
         min_score: float = 0.0,
         n_best: int = 0,
-        split_sentences: bool = True,
+        split_sentences: bool | None = None,
         window: int | None = None,
         overlap: int = 64,
     ) -> Document:
         """The tagged text; arguments are those of `tag`. The quickest for one text."""
-        options = make_options(min_score, n_best, split_sentences, window, overlap)
+        options = self._options(min_score, n_best, split_sentences, window, overlap)
         work = self._prepare([text], 0, options)
         return self._finish(work, self._engine.start(work.job), options)[0]
 
@@ -73,7 +79,7 @@ class Tagger:
         *,
         min_score: float = 0.0,
         n_best: int = 0,
-        split_sentences: bool = True,
+        split_sentences: bool | None = None,
         window: int | None = None,
         overlap: int = 64,
     ) -> Iterator[Document]:
@@ -86,14 +92,15 @@ class Tagger:
             texts: raw texts, lists of tokens (each one sentence), or both.
             min_score: leave out entities that are less probable; their tokens are shown as O, with its probability.
             n_best: put so many of the most probable taggings of each text into `Document.n_best`.
-            split_sentences: tag each sentence of a raw text by itself, as models are trained; else the text is one.
+            split_sentences: tag each sentence of a raw text by itself, or the text as one. By default they are split
+                unless the model labels whole texts; then they cannot be.
             window: tag sentences of more tokens than this by windows of so many, side by side, which is faster; by
                 default every sentence is read whole, whatever its length. 4,096 at most.
             overlap: tokens that neighbouring windows share. What a window cannot see lies half of this away or further.
 
         Raises InputError for an argument out of range, and, with its position, for what is neither text nor tokens.
         """
-        options = make_options(min_score, n_best, split_sentences, window, overlap)
+        options = self._options(min_score, n_best, split_sentences, window, overlap)
         return self._tag(texts, options)
 
     def _tag(self, texts: Iterable[Input], options: Options) -> Iterator[Document]:
@@ -121,12 +128,37 @@ class Tagger:
         """
         return push_model(self.model, repo_id, private, revision)
 
+    def _options(
+        self, min_score: float, n_best: int, split_sentences: bool | None, window: int | None, overlap: int
+    ) -> Options:
+        vocabulary = self.model.vocabulary
+        if split_sentences is None:
+            split_sentences = not vocabulary.classes
+        if vocabulary.classes and (split_sentences or window is not None):
+            name = "split_sentences" if split_sentences else "window"
+            raise InputError(f"{name}: this model labels whole texts, so they are read whole")
+        if n_best and not vocabulary.tags:
+            raise InputError("n_best: this model tags nothing; Document.labels has every label with its probability")
+        return make_options(min_score, n_best, split_sentences, window, overlap)
+
     def _prepare(self, texts: list[Input], first: int, options: Options) -> _Work:
         prepared = [
             prepare(text, f"texts[{first + index}]", options.split_sentences) for index, text in enumerate(texts)
         ]
         sentences = [text.tokens[start:end] for text in prepared for start, end in text.sentences]
         return _Work(prepared, sentences, self._engine.prepare(sentences, options.windows))
+
+    def _labelled(self, document: Document, sentences: list[Prediction]) -> Document:
+        """The document with its labels. A text without a token has none: there is nothing to go by."""
+        probabilities = sentences[0].label_probabilities if sentences else None
+        if probabilities is None:
+            return document
+        order = probabilities.argsort(kind="stable")[::-1].tolist()
+        labels = {self.classes[index]: float(probabilities[index]) for index in order}
+        label = next(iter(labels))
+        return replace(
+            document, label=label, score=labels[label], labels=labels, attention=sentences[0].attention or ()
+        )
 
     def _finish(self, work: _Work, started: list[Any], options: Options) -> list[Document]:
         tagged = iter(self._engine.finish(work.job, started))
@@ -135,7 +167,7 @@ class Tagger:
         for text in work.texts:
             count = len(text.sentences)
             own, best = list(itertools.islice(tagged, count)), list(itertools.islice(ranked, count))
-            documents.append(_document(text, own, best, options))
+            documents.append(self._labelled(_document(text, own, best, options), own))
         return documents
 
 
@@ -156,7 +188,7 @@ def _parts(texts: Iterable[Input]) -> Iterator[tuple[int, list[Input]]]:
 
 
 def _document(
-    text: Prepared, sentences: list[TaggedSentence], ranked: list[list[tuple[float, TaggedSentence]]], options: Options
+    text: Prepared, sentences: list[Prediction], ranked: list[list[tuple[float, Prediction]]], options: Options
 ) -> Document:
     tags = [tag for sentence in sentences for tag in sentence.tags]
     scores = [score for sentence in sentences for score in sentence.scores]
@@ -185,7 +217,7 @@ def _entity(text: Prepared, first: int, span: ScoredSpan) -> Entity:
     return Entity(text.text[start:end], span.label, start, end, span.score)
 
 
-def _taggings(text: Prepared, ranked: list[list[tuple[float, TaggedSentence]]], count: int) -> list[Tagging]:
+def _taggings(text: Prepared, ranked: list[list[tuple[float, Prediction]]], count: int) -> list[Tagging]:
     """The most probable taggings of a text out of those of its sentences, which do not depend on one another."""
     best: list[tuple[float, Any]] = [
         (0.0, None)
@@ -197,7 +229,7 @@ def _taggings(text: Prepared, ranked: list[list[tuple[float, TaggedSentence]]], 
 
 
 def _tagging(text: Prepared, log_probability: float, linked: Any) -> Tagging:
-    sentences: list[TaggedSentence] = []
+    sentences: list[Prediction] = []
     while linked is not None:
         linked, sentence = linked
         sentences.append(sentence)

@@ -15,6 +15,10 @@ _SMOOTHING = 0.95
 """Of the loss and the speed shown; each step counts for what is left of 1."""
 
 
+_SCORES = {"validation_f1": "F1", "validation_label_accuracy": "label accuracy"}
+"""What `log.jsonl` calls them, and what people do."""
+
+
 class Display:
     """Shows steps and evaluations on stderr."""
 
@@ -36,7 +40,7 @@ class Display:
             self._task = self._bar.add_task("epoch 1", total=steps, figures="")
         self._writer = _tensorboard_writer(tensorboard) if tensorboard else None
         self._loss: float | None = None
-        self._f1: float | None = None
+        self._scores = ""
         self._speed: float | None = None
         self._last: float | None = None
         self._done = 0
@@ -74,8 +78,7 @@ class Display:
             self._writer.add_scalar("train/loss", loss, self._done)
         if self._bar:
             figures = f"loss {self._loss:.4f}"
-            if self._f1 is not None:
-                figures += f"  F1 {self._f1:.4f}"
+            figures += self._scores
             if self._speed is not None:
                 figures += f"  {self._speed:,.0f} tokens/s"
             self._bar.update(self._task, advance=1, figures=figures)
@@ -83,15 +86,16 @@ class Display:
     def evaluation(self, entry: dict[str, Any]) -> None:
         """An epoch was evaluated: its line of `log.jsonl`."""
         self._last = None  # the time an evaluation takes is not a step's
-        self._f1 = entry.get("validation_f1")
+        self._scores = "".join(f"  {shown} {entry[name]:.4f}" for name, shown in _SCORES.items() if name in entry)
         if self._writer:
-            for name in ("loss", "validation_f1", "learning_rate", "tokens_per_second"):
+            for name in ("loss", *_SCORES, "learning_rate", "tokens_per_second"):
                 if name in entry:
                     self._writer.add_scalar(f"epoch/{name}", entry[name], entry["step"])
         if self._bar:
             self._bar.update(self._task, description=f"epoch {entry['epoch'] + 1}")
-        f1 = "" if self._f1 is None else f"  validation F1 {self._f1:.4f}"
-        line = f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}{f1}  {entry['tokens_per_second']:,.0f} tokens/s"
+        validation = f"  validation{self._scores}" if self._scores else ""
+        speed = f"{entry['tokens_per_second']:,.0f} tokens/s"
+        line = f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}{validation}  {speed}"
         self._console.print(line, highlight=False)
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -17,11 +17,11 @@ from seqtag.config import Config
 from seqtag.data.batching import Buckets, Plan, choose_buckets, make_batch, plan_batches, sentences_of
 from seqtag.data.encoding import TokenTable
 from seqtag.data.schema import Corpus
-from seqtag.data.split import Split, TagIds
+from seqtag.data.split import GoldIds, Split
 from seqtag.data.vectors import read_word_vectors
 from seqtag.errors import InputError
 from seqtag.nn.devices import Devices
-from seqtag.nn.model import TaggingModel
+from seqtag.nn.model import Network
 from seqtag.schemes import split_tag
 from seqtag.tagging.model_directory import TrainedModel
 from seqtag.training.optimizer import learning_rate, make_optimizer
@@ -29,6 +29,8 @@ from seqtag.vocabulary import Vocabulary, build_vocabulary
 
 _COUNTING = 10_000
 """Sentences read at a time to count words."""
+_LEAST_LABELLED = 4
+"""Positions of the shortest sentence where sentences have labels: of a row of 32, no more than 8 are to be pooled."""
 
 
 @dataclass
@@ -39,7 +41,8 @@ class Experiment:
     splits: dict[str, Split]
     vocabulary: Vocabulary
     table: TokenTable
-    tag_ids: TagIds
+    gold_ids: GoldIds
+    class_weights: Float32[np.ndarray, " classes"]
     buckets: Buckets
     devices: Devices
     graph: Any
@@ -65,7 +68,7 @@ class Experiment:
         sentences = self.splits["train"][plan.sentences]
         shape = (self.devices.rows(self.buckets.rows(plan.length)), plan.length)
         rows = list(sentences_of(plan, sentences.tokens))
-        batch = make_batch(rows, [self.tag_ids(tags) for tags in sentences.tags], self.table, shape)
+        batch = make_batch(rows, self.gold_ids(sentences), self.table, shape, self.buckets.sentences(plan.length))
         return self.devices.spread_batch(batch)
 
     def trained(self, params: Any) -> TrainedModel:
@@ -94,15 +97,23 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     """Set up a run. Raises InputError where the training part has nothing to learn."""
     splits = {str(role): Split(dataset) for role, dataset in corpus.splits.items()}
     train = splits["train"]
-    token_counts, labels = _count(train)
-    if not labels:
-        source = corpus.findings["train"].source if "train" in corpus.findings else "the training part"
-        raise InputError(f"{source}: no labelled span in the training part; check data.tag_column and data.format")
+    counted = _count(train)
+    source = corpus.findings["train"].source if "train" in corpus.findings else "the training part"
+    _check_learnable(counted, config, source)
     model = config.model
     pretrained = read_word_vectors(model.word_vectors) if model.word_vectors else None
-    vocabulary, word_counts = build_vocabulary(token_counts, labels, model, pretrained.words if pretrained else ())
+    vocabulary, word_counts = build_vocabulary(
+        counted.tokens,
+        counted.labels if config.task != "classification" else (),
+        model,
+        pretrained.words if pretrained else (),
+        counted.classes if config.task != "ner" else (),
+        config.data.multi_label,
+    )
     training = config.training
     buckets = choose_buckets(train.lengths, training.max_buckets, training.batch_tokens, training.pack_sentences)
+    if vocabulary.classes:
+        buckets = buckets._replace(least=_LEAST_LABELLED)
     vectors = pretrained.vectors if pretrained else None
     graph, params, constants = _initialize(config, vocabulary, vectors)
     steps_per_epoch = len(_plan(train, buckets, training.seed, epoch=0))
@@ -113,7 +124,8 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         splits=splits,
         vocabulary=vocabulary,
         table=TokenTable(vocabulary, model.max_word_length),
-        tag_ids=TagIds(vocabulary.tags),
+        gold_ids=GoldIds(vocabulary),
+        class_weights=_class_weights(vocabulary, counted, training.class_weights),
         buckets=buckets,
         devices=devices,
         graph=graph,
@@ -136,7 +148,7 @@ def _initialize(
 
     def build(key: PRNGKeyArray, vectors: Any) -> tuple[Any, Any]:
         nonlocal graph
-        network = TaggingModel(config.model, vocabulary, vectors, nnx.Rngs(key), config.training.precision)
+        network = Network(config.model, vocabulary, vectors, nnx.Rngs(key), config.training.precision)
         graph, params, constants = nnx.split(network, nnx.Param, ...)
         return params, constants
 
@@ -148,16 +160,54 @@ def _plan(train: Split, buckets: Buckets, seed: int, epoch: int) -> list[Plan]:
     return plan_batches(train.lengths, buckets, np.random.default_rng([seed, epoch]))
 
 
-def _count(train: Split) -> tuple[Counter[str], set[str]]:
-    """How often each token occurs, and the labels."""
+class _Counted(NamedTuple):
+    """What is in a training part."""
+
+    tokens: Counter[str]
+    labels: set[str]
+    """Of spans."""
+    classes: Counter[str]
+    """Labels of whole sentences."""
+    labelled: int
+    """Sentences whose labels are known."""
+
+
+def _count(train: Split) -> _Counted:
     tokens: Counter[str] = Counter()
+    classes: Counter[str] = Counter()
     tags: set[str] = set()
+    labelled = 0
     for start in range(0, len(train), _COUNTING):
         sentences = train[range(start, min(start + _COUNTING, len(train)))]
-        for sentence, sentence_tags in zip(sentences.tokens, sentences.tags, strict=True):
+        for sentence, sentence_tags, labels in zip(*sentences, strict=True):
             tokens.update(sentence)
             tags.update(sentence_tags)
-    return tokens, {label for tag in tags if (label := split_tag(tag)[1])}
+            classes.update(labels or ())
+            labelled += labels is not None
+    return _Counted(tokens, {label for tag in tags if (label := split_tag(tag)[1])}, classes, labelled)
+
+
+def _check_learnable(counted: _Counted, config: Config, source: str) -> None:
+    """Raise InputError where the training part lacks what the task learns from."""
+    if config.task != "classification" and not counted.labels:
+        raise InputError(f"{source}: no labelled span in the training part; check data.tag_column and data.format")
+    least = 1 if config.data.multi_label else 2
+    if config.task != "ner" and len(counted.classes) < least:
+        found = f"only {next(iter(counted.classes))!r}" if counted.classes else "none"
+        raise InputError(
+            f"{source}: task {config.task} needs texts with {least} labels or more, and the training part has {found}; "
+            "check data.label_column"
+        )
+
+
+def _class_weights(
+    vocabulary: Vocabulary, counted: _Counted, kind: Literal["none", "balanced"]
+) -> Float32[np.ndarray, " classes"]:
+    """1 for each class, or the texts over classes times the texts of the class: 1 where all are equally frequent."""
+    if kind == "none":
+        return np.ones(len(vocabulary.classes), np.float32)
+    counts = np.array([counted.classes[label] for label in vocabulary.classes], np.float32)
+    return (counted.labelled / (len(counts) * counts)).astype(np.float32)
 
 
 def _word_drop_rates(vocabulary: Vocabulary, counts: Counter[str], strength: float) -> Float32[np.ndarray, " words"]:

@@ -14,8 +14,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from seqtag.batch import Batch
 from seqtag.data.ahead import prepared_ahead
+from seqtag.evaluation.evaluating import quick_scores
 from seqtag.evaluation.prediction import Predictor
-from seqtag.evaluation.scores import span_f1
+from seqtag.nn.label_head import LabelObjective
 from seqtag.nn.programs import Programs
 from seqtag.stopping import Stopped, StopSignals
 from seqtag.training.checkpoint import Checkpoint, Checkpoints
@@ -37,7 +38,7 @@ class Watcher(Protocol):
         ...
 
     def step(self, loss: float, tokens: int) -> None:
-        """A step is done: its loss a token in nats, and its real tokens."""
+        """A step is done: its loss in nats, and its real tokens."""
         ...
 
     def evaluation(self, entry: dict[str, Any]) -> None:
@@ -163,16 +164,17 @@ class Loop:
             self.best, progress.best_epoch = state.evaluated, progress.epoch
         else:
             predicted = self.predictor.predict(state.evaluated, self.experiment.constants, validation)
-            f1 = span_f1(validation[range(len(validation))].tags, [sentence.tags for sentence in predicted])
-            entry["validation_f1"] = f1
-            if f1 > progress.best_f1:
+            scores = quick_scores(validation[range(len(validation))], predicted, self.experiment.vocabulary)
+            score = scores.pop("selection")
+            entry |= {f"validation_{name}": value for name, value in scores.items()}
+            if score > progress.best_score:
                 # A copy: the state's own arrays are given away at the next step.
                 self.best = jax.tree.map(jnp.copy, state.evaluated)
-                progress.best_f1, progress.best_epoch, progress.evaluations_since_best = f1, progress.epoch, 0
+                progress.best_score, progress.best_epoch, progress.evaluations_since_best = score, progress.epoch, 0
             else:
                 progress.evaluations_since_best += 1
             if self.plateau is not None:
-                _, plateau = self.plateau.update((), state.plateau, value=-f1)
+                _, plateau = self.plateau.update((), state.plateau, value=-score)
                 self.state = state._replace(plateau=self.experiment.devices.copy(plateau))
         progress.seconds = time.monotonic() - self._started
         speed = progress.tokens / progress.training_seconds if progress.training_seconds else 0.0
@@ -203,8 +205,13 @@ class Loop:
 
 
 def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Array]]:
-    """One update: `(state, constants, batch, key, word_drop_rates) -> (state, loss a token in nats)`."""
+    """One update: `(state, constants, batch, key, word_drop_rates) -> (state, loss)`.
+
+    The loss is in nats: a token for tags, a text for labels, their weighted sum for both.
+    """
     config, graph, optimizer = experiment.config.training, experiment.graph, experiment.optimizer
+    label_weight = config.label_loss_weight if experiment.config.task == "joint" else 1.0
+    objective = LabelObjective(config.label_smoothing, jnp.asarray(experiment.class_weights))
 
     def step(
         state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, word_drop_rates: Float[Array, " words"]
@@ -212,8 +219,9 @@ def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Arr
         step_key = jax.random.fold_in(key, state.step)
 
         def loss(params: Any) -> Float[Array, ""]:
-            network = nnx.merge(graph, params, constants)
-            return network.loss(batch, word_drop_rates, step_key).sum() / batch.mask.sum()
+            losses = nnx.merge(graph, params, constants).losses(batch, objective, word_drop_rates, step_key)
+            of_labels = losses.labels.sum() / jnp.maximum(batch.labelled.sum(), 1)
+            return losses.tags.sum() / batch.mask.sum() + label_weight * of_labels
 
         value, gradients = jax.value_and_grad(loss)(state.params)
         updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)

@@ -52,9 +52,8 @@ def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Re
         predicted, splits[role] = evaluate_split(
             predictor, fitted.params, experiment.constants, split, role, corpus.findings[role], samples
         )
-        tags = [sentence.tags for sentence in predicted]
-        write_predictions(split.dataset, tags, run.predictions, role)
-        example = find_example(split, tags)
+        write_predictions(split.dataset, predicted, experiment.vocabulary, run.predictions, role)
+        example = find_example(split, predicted, experiment.vocabulary)
     report = {
         "task": config.task,
         "seed": config.training.seed,

@@ -41,7 +41,7 @@ class Progress:
     """Batches of the epoch under way that are done."""
     loss: float = 0.0
     """Sum of their losses, in nats."""
-    best_f1: float = -1.0
+    best_score: float = -1.0
     best_epoch: int = 0
     evaluations_since_best: int = 0
     seconds: float = 0.0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtag.config import ModelConfig
-from seqtag.data.batching import Buckets, choose_buckets, make_batch, plan_batches, sentences_of
+from seqtag.data.batching import Buckets, Gold, choose_buckets, make_batch, plan_batches, sentences_of
 from seqtag.data.encoding import TokenTable
 from seqtag.vocabulary import build_vocabulary
 
@@ -66,7 +66,7 @@ def test_what_is_computed_per_token_returns_to_its_sentence(sentences: list[list
     batches = [
         make_batch(
             list(sentences_of(plan, [sentences[position] for position in plan.sentences])),
-            [lengths[position] * [position] for position in plan.sentences],
+            Gold([lengths[position] * [position] for position in plan.sentences], [None] * len(plan.sentences)),
             table,
             (buckets.rows(plan.length), plan.length),
         )
@@ -88,7 +88,7 @@ def make_table(max_distinct: int = 100) -> TokenTable:
 
 
 def test_a_row_tells_its_sentences_apart() -> None:
-    batch = make_batch([[["a", "bb"], ["a"]], [["zzz"]]], [[1, 2], [3], [4]], make_table(), (3, 4))
+    batch = make_batch([[["a", "bb"], ["a"]], [["zzz"]]], Gold([[1, 2], [3], [4]], [None] * 3), make_table(), (3, 4))
     assert batch.sentence_ids.tolist() == [[1, 1, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
     assert batch.tags.tolist() == [[1, 2, 3, 0], [4, 0, 0, 0], [0, 0, 0, 0]]
     assert batch.word_ids.tolist() == [[2, 3, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]

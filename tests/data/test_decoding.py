@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtag.batch import Tagged
-from seqtag.data.decoding import TagDecoder
+from seqtag.data.decoding import OutputDecoder
 from seqtag.schemes import Span, convert, spans_to_tags, tags_of, tags_to_spans
 
 SENTENCE = st.lists(st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y"]), min_size=1, max_size=8).map(
@@ -27,7 +27,7 @@ def test_spans_and_their_probabilities(rows: list[list[list[str]]], seed: int, s
     scores, outside, marginals, factors, ends = rng.random((5, *ids.shape)).astype(np.float32)
     tagged = Tagged(ids, scores, outside, marginals, np.log(factors), np.log(ends))
     lengths = [[len(sentence) for sentence in row] for row in rows]
-    found = iter(TagDecoder(tags).sentences(lengths, tagged))
+    found = iter(OutputDecoder(tags).tagged_sentences(lengths, tagged))
     for index, row in enumerate(rows):
         position = 0
         for sentence in row:
@@ -52,4 +52,4 @@ def test_a_row_that_ends_inside_does_not_run_into_the_next() -> None:
     ids = np.array([row, row], np.int32)
     ones = np.ones(ids.shape, np.float32)
     tagged = Tagged(ids, ones, ones, ones, 0 * ones, 0 * ones)
-    assert [one.spans for one in TagDecoder(tags).sentences([[3], [3]], tagged)] == [[("X", 1, 3, 1.0)]] * 2
+    assert [one.spans for one in OutputDecoder(tags).tagged_sentences([[3], [3]], tagged)] == [[("X", 1, 3, 1.0)]] * 2

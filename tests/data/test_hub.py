@@ -65,15 +65,15 @@ def test_tags_and_labels_have_names_of_their_own(tmp_path: Path) -> None:
         "intent": (ClassLabel(names=["no", "yes"]), [1]),
     }
     row = read(tmp_path, numbers, label_names=["O", "B-X"]).splits["train"][0]
-    assert (row["tags"], row["label"]) == (["B-X"], "yes")
+    assert (row["tags"], row["labels"]) == (["B-X"], ["yes"])
     row = read(tmp_path, numbers | {"intent": (Value("int8"), [0])}, label_names=["O", "B-X"]).splits["train"][0]
-    assert (row["tags"], row["label"]) == (["B-X"], "0")
+    assert (row["tags"], row["labels"]) == (["B-X"], ["0"])
     row = read(
         tmp_path, numbers | {"tags": (STRINGS, [["O"]]), "intent": (Value("int8"), [1])}, label_names=["no", "yes"]
     )
-    assert row.splits["train"][0]["label"] == "yes"
+    assert row.splits["train"][0]["labels"] == ["yes"]
     text = {"text": (Value("string"), ["good"]), "label": (Value("int8"), [1])}
-    assert read(tmp_path, text, label_names=["no", "yes"]).splits["train"][0]["label"] == "yes"
+    assert read(tmp_path, text, label_names=["no", "yes"]).splits["train"][0]["labels"] == ["yes"]
 
 
 @pytest.mark.parametrize(

@@ -69,21 +69,21 @@ def test_every_shape_reads_the_same(jsonl: Write, shape: str) -> None:
 )
 def test_a_label_of_the_text_is_taken_from_any_name(jsonl: Write, fields: dict, label: str) -> None:
     row = read_corpus(jsonl(record_lines({"text": "good film", **fields}))).splits["train"][0]
-    assert (row["label"], row["tags"]) == (label, ["O", "O"])
+    assert (row["labels"], row["tags"]) == ([label], ["O", "O"])
 
 
 def test_a_choice_beside_spans_is_the_label(jsonl: Write) -> None:
     record = {"data": {"text": TEXT}, "annotations": [{"result": [*RESULT, CHOICE]}]}
     row = read_corpus(jsonl(record_lines(record))).splits["train"][0]
-    assert (row["label"], row["tags"]) == ("news", TAGS)
+    assert (row["labels"], row["tags"]) == (["news"], TAGS)
 
 
 def test_integers_are_named(jsonl: Write) -> None:
     lines = record_lines({"tokens": ["a", "b"], "tags": [1, 0], "label": 1})
     row = read_corpus(jsonl(lines, label_names=["O", "B-X"])).splits["train"][0]
-    assert (row["tags"], row["label"]) == (["B-X", "O"], "1")
+    assert (row["tags"], row["labels"]) == (["B-X", "O"], ["1"])
     row = read_corpus(jsonl(record_lines({"text": "a", "label": 1}), label_names=["no", "yes"])).splits["train"][0]
-    assert row["label"] == "yes"
+    assert row["labels"] == ["yes"]
 
 
 def test_other_fields_are_carried_whatever_record_has_them(jsonl: Write) -> None:
@@ -95,7 +95,7 @@ def test_other_fields_are_carried_whatever_record_has_them(jsonl: Write) -> None
     assert list(train["source"]) == ["x", None]
     assert list(train["meta"]) == [None, '{"page": 3}']
     assert list(train["sentiment"]) == [None, "s"]
-    assert list(train["label"]) == [None, "i"]
+    assert list(train["labels"]) == [None, ["i"]]
     assert list(train["document_id"]) == [None, "7"]
     assert "entities" not in train.column_names
 
@@ -103,7 +103,7 @@ def test_other_fields_are_carried_whatever_record_has_them(jsonl: Write) -> None
 def test_fields_are_chosen(jsonl: Write) -> None:
     lines = record_lines({"words": ["a"], "ner": ["B-X"], "kind": "k"})
     row = read_corpus(jsonl(lines, token_column="words", tag_column="ner", label_column="kind")).splits["train"][0]
-    assert (row["tokens"], row["tags"], row["label"]) == (["a"], ["B-X"], "k")
+    assert (row["tokens"], row["tags"], row["labels"]) == (["a"], ["B-X"], ["k"])
     lines = record_lines({"body": TEXT, "marks": VALUES})
     row = read_corpus(jsonl(lines, text_column="body", tag_column="marks")).splits["train"][0]
     assert row["tags"] == TAGS
@@ -135,7 +135,11 @@ def entities(*spans: list) -> str:
         ('{"tokens": ["a"], "tags": [1]}', {"label_names": ["O"]}, r"train\.jsonl:1: 1 has no name"),
         ('{"tokens": ["a"], "tags": ["NN"]}', {}, r"train\.jsonl:1: tag 'NN' is neither"),
         ('{"tokens": ["a"], "entities": [[0, 1, "X"]]}', {}, r"train\.jsonl:1: spans need the text"),
-        ('{"text": "a", "label": ["x", "y"]}', {}, r"train\.jsonl:1: 2 labels in label"),
+        (
+            '{"text": "a", "label": ["x", "y"]}',
+            {},
+            r"train\.jsonl:1: 2 labels; a text has one unless data.multi_label is true",
+        ),
         ('{"text": "a", "label": {"x": 1}}', {}, r"train\.jsonl:1: label is neither a string nor"),
         ('{"text": "a", "tokens": ["b"], "entities": []}', {}, r'train\.jsonl:1: token "b" is not where'),
         (entities([-3, 3, "X"]), {}, r"train\.jsonl:1: X from -3 to 3"),

@@ -158,7 +158,7 @@ def test_labels_and_other_fields_travel(tmp_path: Path, name: str) -> None:
         {"tokens": ["b"], "tags": ["O"], "document_id": 7, "n": {"k": 1}},
     ]
     dataset = jsonl(tmp_path, *records).splits["train"]
-    assert dataset["label"][:] == ["yes", None]
+    assert dataset["labels"][:] == [["yes"], None]
     assert dataset["document_id"][:] == [None, "7"]
     assert dataset["n"][:] == [None, '{"k": 1}']
 
@@ -237,7 +237,7 @@ def test_text_and_label_of_a_hub_set(tmp_path: Path) -> None:
     features = Features({"sentence": Value("string"), "label": ClassLabel(names=["bad", "good"])})
     corpus = read(hub_folder(tmp_path, features, sentence=[TEXT], label=[1]), "hub")
     assert corpus.splits["train"][0]["tokens"] == TOKENS
-    assert corpus.splits["train"][0]["label"] == "good"
+    assert corpus.splits["train"][0]["labels"] == ["good"]
 
 
 @pytest.mark.parametrize(

@@ -3,24 +3,36 @@
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtag.config import DataConfig
+from seqtag.config import DataConfig, ModelConfig
 from seqtag.data.conll import ConllReader
+from seqtag.data.decoding import Prediction
 from seqtag.data.example import Example, Ledger
 from seqtag.evaluation.predictions import write_predictions
+from seqtag.vocabulary import build_vocabulary
 
 AWKWARD = st.sampled_from(
     ["#", "# x", "#a=", "=", "-DOCSTART-", "", " ", "a b", "\t", "x\n", "\x85", "\ufeff", "O", "null"]
 )
 TOKENS = AWKWARD | st.text(st.characters(codec="utf-8"), max_size=4)
+
+
+VOCABULARY, _ = build_vocabulary(Counter("a"), ["PER", "LOC"], ModelConfig())
+
+
+def write(dataset: Dataset, tags: list[list[str]], folder: Path, name: str) -> Path:
+    predicted = [Prediction(own, [1.0] * len(own), np.zeros(len(own), np.float32), []) for own in tags]
+    return write_predictions(dataset, predicted, VOCABULARY, folder, name)
 
 
 def _dataset(sentences: Sequence[Sequence[str]], **columns: list[Any]) -> Dataset:
@@ -42,7 +54,7 @@ def _read(path: Path, tag_column: int = -2) -> list[Example]:
 def test_tokens_gold_and_predicted_are_read_back(sentences: list[list[str]]) -> None:
     predicted = [["O"] * len(tokens) for tokens in sentences]
     with tempfile.TemporaryDirectory() as folder:
-        path = write_predictions(_dataset(sentences), predicted, Path(folder), "test")
+        path = write(_dataset(sentences), predicted, Path(folder), "test")
         if path.suffix == ".conll":
             found = _read(path)
             assert [example.tokens for example in found] == sentences
@@ -56,14 +68,14 @@ def test_tokens_gold_and_predicted_are_read_back(sentences: list[list[str]]) -> 
 
 @pytest.mark.parametrize("tokens", [["a", "b"], ["#", "hash"], ["New York"], ["\ufeff"], ["'", '"']])
 def test_ordinary_tokens_stand_in_columns(tmp_path: Path, tokens: list[str]) -> None:
-    path = write_predictions(_dataset([tokens]), [["O"] * len(tokens)], tmp_path, "test")
+    path = write(_dataset([tokens]), [["O"] * len(tokens)], tmp_path, "test")
     assert path.name == "test.conll"
     assert [example.tokens for example in _read(path)] == [tokens]
 
 
 @pytest.mark.parametrize("token", ["", " a", "a\tb", "a\nb", "a\u2028b", "-DOCSTART-", "# x", "#a="])
 def test_tokens_that_columns_would_change_stand_in_jsonl(tmp_path: Path, token: str) -> None:
-    path = write_predictions(_dataset([["x"], [token]]), [["O"], ["O"]], tmp_path, "test")
+    path = write(_dataset([["x"], [token]]), [["O"], ["O"]], tmp_path, "test")
     assert path.name == "test.jsonl"
     assert sorted(tmp_path.iterdir()) == [path]
 
@@ -77,7 +89,7 @@ def test_documents_sentence_ids_and_columns_travel_with_the_sentence(tmp_path: P
         source=["news\nwire", "blog", None],
         score=[0.5, 1.5, 2.5],
     )
-    path = write_predictions(dataset, [["O", "O"], ["O"], ["B-LOC"]], tmp_path, "test")
+    path = write(dataset, [["O", "O"], ["O"], ["B-LOC"]], tmp_path, "test")
     assert path.read_text().splitlines() == [
         "# columns: token, column_1, gold tag, predicted tag",
         "# newdoc id = one",
@@ -105,18 +117,18 @@ def test_documents_sentence_ids_and_columns_travel_with_the_sentence(tmp_path: P
 
 def test_documents_that_columns_cannot_tell_apart_stand_in_jsonl(tmp_path: Path) -> None:
     dataset = _dataset([["a"], ["b"]], document_id=["one", None])
-    path = write_predictions(dataset, [["O"], ["O"]], tmp_path, "test")
+    path = write(dataset, [["O"], ["O"]], tmp_path, "test")
     assert [json.loads(line)["document_id"] for line in path.read_text().splitlines()] == ["one", None]
 
 
 def test_another_number_of_predictions_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="zip"):
-        write_predictions(_dataset([["a"], ["b"]]), [["O"]], tmp_path, "test")
+        write(_dataset([["a"], ["b"]]), [["O"]], tmp_path, "test")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_predictions(_dataset([["a"]]), [["O"]], tmp_path, "test")
+    path = write(_dataset([["a"]]), [["O"]], tmp_path, "test")
     before = path.read_bytes()
 
     def full(*_: object) -> None:
@@ -124,6 +136,6 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monke
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        write_predictions(_dataset([["b"]]), [["O"]], tmp_path, "test")
+        write(_dataset([["b"]]), [["O"]], tmp_path, "test")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

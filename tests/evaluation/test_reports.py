@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from seqtag.data.decoding import ScoredSpan
-from seqtag.evaluation.calibration import calibration
+from seqtag.evaluation.calibration import calibrate_spans
 from seqtag.evaluation.reports import format_report, show_tagged, write_report
 from seqtag.evaluation.scores import score_tags
+from seqtag.evaluation.targets import score_targets
 
 
 @pytest.fixture
@@ -17,8 +18,10 @@ def report() -> dict[str, Any]:
     gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-fromloc.city_name", "O"]]
     predicted = [["B-PER", "I-PER", "O", "O"], ["O", "O"]]
     validation = score_tags(gold, predicted, ["PER", "LOC"], repaired=2, bootstrap_samples=10)
-    validation["calibration"] = calibration(gold, [[ScoredSpan("PER", 0, 2, 0.75)], []])
-    test = {**score_tags([["O"]], [["O"]], [], bootstrap_samples=10), "calibration": calibration([["O"]], [[]])}
+    validation["targets"] = score_targets(gold, predicted)
+    validation["calibration"] = calibrate_spans(gold, [[ScoredSpan("PER", 0, 2, 0.75)], []])
+    test = {**score_tags([["O"]], [["O"]], [], bootstrap_samples=10), "calibration": calibrate_spans([["O"]], [[]])}
+    test["targets"] = score_targets([["O"]], [["O"]])
     return {
         "task": "ner",
         "seed": 1,
@@ -48,7 +51,7 @@ def test_the_text_names_scoring_interval_and_use(report: dict[str, Any]) -> None
     assert f"F1 {0.5:.4f}, 95 % interval" in validation
     assert "scoring: strict, seqeval, IOB2" in validation
     assert "lenient (conlleval): precision 1.0000, recall 0.3333, F1 0.5000; token accuracy 0.6667" in validation
-    assert "expected calibration error of entity scores: 0.2500 over 1 predicted spans" in validation
+    assert "expected calibration error of entity scores: 0.2500 over 1" in validation
     assert "calibration" not in test
     assert "2 ill-formed gold tags were repaired" in validation
     assert "1 gold spans have labels unknown to the model and count as misses" in validation

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from seqtag.batch import Tagged
 from seqtag.nn import crf, lattice
-from seqtag.nn.heads import TagHead
+from seqtag.nn.tag_head import TagHead
 from seqtag.schemes import Span, convert, tags_of, tags_to_spans
 
 LENGTHS = (5, 1, 4)

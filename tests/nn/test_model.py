@@ -14,25 +14,31 @@ from seqtag.data import batching
 from seqtag.data.encoding import TokenTable
 from seqtag.nn.dropout import dropout, token_dropout
 from seqtag.nn.embeddings import CharacterCNN
-from seqtag.nn.model import TaggingModel
+from seqtag.nn.label_head import LabelObjective
+from seqtag.nn.model import Network
 from seqtag.schemes import repair
 from seqtag.vocabulary import build_vocabulary
 
 SENTENCES = [["Ada", "met", "Bo"], ["in", "Rome", "1999", "."], ["x"], ["Bo", "sleeps"]]
 TAGS = [[3, 0, 4], [0, 4, 0, 0], [0], [4, 0]]
+CLASSES = [[1], [0], None, [2]]
 
 
-def make_model(**settings: object) -> tuple[TaggingModel, TokenTable]:
+def make_model(
+    labels: tuple[str, ...] = ("A", "B"), classes: tuple[str, ...] = (), multi_label: bool = False, **settings: object
+) -> tuple[Network, TokenTable]:
     config = ModelConfig(**{"hidden_size": 6, "word_dim": 5, "dropout": 0.0, "max_word_length": 8} | settings)
     counts = Counter(token for tokens in SENTENCES for token in tokens)
-    vocabulary, _ = build_vocabulary(counts, ["A", "B"], config)
-    return TaggingModel(config, vocabulary, None, nnx.Rngs(3)), TokenTable(vocabulary, config.max_word_length)
+    vocabulary, _ = build_vocabulary(counts, labels, config, (), classes, multi_label)
+    return Network(config, vocabulary, None, nnx.Rngs(3)), TokenTable(vocabulary, config.max_word_length)
 
 
-def make_batch(*arguments: object) -> Batch:
-    return jax.tree.map(jnp.asarray, batching.make_batch(*arguments))
+def make_batch(rows: list, tags: list | None, table: TokenTable, shape: tuple[int, int], sentences: int = 0) -> Batch:
+    gold = None if tags is None else batching.Gold(tags, CLASSES[: len(tags)])
+    return jax.tree.map(jnp.asarray, batching.make_batch(rows, gold, table, shape, sentences))
 
 
+OBJECTIVE = LabelObjective(0.0, jnp.ones(0))
 KINDS = [
     {"encoder": encoder, "head": head, "char_encoder": chars}
     for encoder, head, chars in (("lstm", "crf", "cnn"), ("gru", "softmax", "lstm"), ("rnn", "crf", "none"))
@@ -48,14 +54,14 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict) -> Non
 
     @jax.jit
     def loss(params: nnx.State, batch: Batch) -> jax.Array:
-        return nnx.merge(graph, params).loss(batch).sum()
+        return nnx.merge(graph, params).losses(batch, OBJECTIVE).tags.sum()
 
     values, gradients = zip(*(jax.value_and_grad(loss)(params, batch) for batch in (alone, packed)), strict=True)
     assert float(values[0]) == pytest.approx(float(values[1]), rel=1e-5)
     for one, other in zip(jax.tree.leaves(gradients[0]), jax.tree.leaves(gradients[1]), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
-    decoded = model.decode(packed)
-    own = model.decode(alone)
+    decoded = model.outputs(packed).tagged.tags
+    own = model.outputs(alone).tagged.tags
     assert decoded[0, :3].tolist() == own[0, :3].tolist()
     assert decoded[0, 3:7].tolist() == own[1, :4].tolist()
     assert not decoded[1, 2:].any()
@@ -68,7 +74,7 @@ def test_only_well_formed_taggings_are_predicted(head: str, scheme: str) -> None
     emissions = 5 * jax.random.normal(jax.random.key(1), (200, 6, len(model.head.tags)))
     mask = jnp.ones((200, 6), bool)
     starts = jnp.broadcast_to(jnp.arange(6) == 0, mask.shape)
-    for path in np.asarray(model.head.decode(emissions, mask, starts)):
+    for path in np.asarray(model.head.tag(emissions, mask, starts).tags):
         tags = [model.head.tags[tag] for tag in path]
         assert repair(tags, scheme)[0] == tags
     unconstrained = np.asarray(emissions.argmax(-1))
@@ -80,7 +86,7 @@ def test_softmax_loss_is_the_sum_of_log_probabilities() -> None:
     batch = make_batch([[SENTENCES[0]]], [TAGS[0]], table, (1, 4))
     probabilities = np.exp(np.asarray(model.emissions(batch)))[0]
     expected = -np.log([probabilities[position, tag] for position, tag in enumerate(TAGS[0])]).sum()
-    assert float(model.loss(batch)[0]) == pytest.approx(expected, rel=1e-5)
+    assert float(model.losses(batch, OBJECTIVE).tags[0]) == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(probabilities.sum(-1), 1.0, rtol=1e-5)
 
 

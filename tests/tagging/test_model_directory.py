@@ -14,7 +14,7 @@ from flax import nnx
 from seqtag.config import ModelConfig
 from seqtag.data.batching import Buckets
 from seqtag.errors import InputError
-from seqtag.nn.model import TaggingModel
+from seqtag.nn.model import Network
 from seqtag.tagging.model_directory import TrainedModel, find_model, load_model, push_model, save_model
 from seqtag.vocabulary import build_vocabulary
 
@@ -25,7 +25,7 @@ def model() -> TrainedModel:
         hidden_size=4, word_dim=3, affix_lengths=[2], word_vectors="/secret/place/v.txt", tune_word_vectors=False
     )
     vocabulary, _ = build_vocabulary(Counter({"a": 2, "\ud800": 1}), ["X"], config, ["a", "é"])
-    network = TaggingModel(config, vocabulary, np.array([[1, 2], [3, 4]], np.float32), nnx.Rngs(0))
+    network = Network(config, vocabulary, np.array([[1, 2], [3, 4]], np.float32), nnx.Rngs(0))
     graph, params, constants = nnx.split(network, nnx.Param, ...)
     data = {"format": "conll", "path": None, "revision": None, "train": "train"}
     buckets = Buckets((32,), 64, True)

@@ -1,4 +1,4 @@
-"""Heads: from hidden states to scores of tags, their loss, the best taggings and their probabilities."""
+"""Tags: from hidden states to scores of tags, their loss, the best taggings and their probabilities."""
 
 from typing import Literal
 
@@ -52,22 +52,13 @@ class TagHead(nnx.Module):
         gold = jnp.take_along_axis(emissions, tags[:, :, None], axis=2)[:, :, 0]
         return -jnp.where(mask, gold, 0.0).sum(1)
 
-    def decode(
-        self,
-        emissions: Float[Array, "batch time tags"],
-        mask: Bool[Array, "batch time"],
-        starts: Bool[Array, "batch time"],
-    ) -> Int[Array, "batch time"]:
-        """The most probable well-formed tagging."""
-        return crf.viterbi(self.potentials(), emissions, mask, starts)[0]
-
     def tag(
         self,
         emissions: Float[Array, "batch time tags"],
         mask: Bool[Array, "batch time"],
         starts: Bool[Array, "batch time"],
     ) -> Tagged:
-        """The tagging of `decode` with its probabilities, [batch, time]; with softmax, those under the tag scheme."""
+        """The best well-formed tagging with its probabilities, [batch, time]; with softmax, under the tag scheme."""
         potentials = self.potentials()
         posterior = lattice.posterior(potentials, emissions, mask, starts)
         path = crf.viterbi(potentials, emissions, mask, starts)[0]

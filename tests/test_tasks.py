@@ -1,0 +1,178 @@
+"""One contract for every task: train by the real command, evaluate, load, tag, resume."""
+
+import json
+import random
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from corpora import sentences, settings, write_jsonl
+
+import seqtag
+from seqtag import check, evaluate, tag, train
+from seqtag.errors import InputError
+
+MOODS = {"good": "superb lovely fine".split(), "bad": "awful poor dull".split()}
+
+
+class Task(NamedTuple):
+    name: str
+    flags: dict[str, object]
+    scores: tuple[str, ...]
+    """What the report of a split holds, best first: 1 is perfect."""
+
+
+TASKS = [
+    Task("ner", {}, ("f1",)),
+    Task("classification", {"model.pooling": "attention"}, ("accuracy", "macro_f1", "micro_f1")),
+    Task("classification", {"model.pooling": "max", "data.multi_label": "true"}, ("accuracy", "micro_f1")),
+    Task("joint", {"model.pooling": "mean"}, ("f1", "label_accuracy", "sentence_accuracy")),
+    Task("joint", {"model.pooling": "last", "model.head": "softmax"}, ("f1", "label_accuracy", "sentence_accuracy")),
+]
+
+
+def records(count: int, seed: int, multi_label: bool) -> list[dict]:
+    """Sentences with entities and a word of mood or two."""
+    rng = random.Random(seed)
+    made = []
+    for tokens, tags in sentences(count, seed):
+        moods = [mood for mood in MOODS if rng.random() < 0.5] if multi_label else [rng.choice(list(MOODS))]
+        words = [rng.choice(MOODS[mood]) for mood in moods]
+        label = moods if multi_label else moods[0]
+        made.append({"tokens": [*tokens, *words], "tags": [*tags, *["O"] * len(words)], "label": label})
+    return made
+
+
+@pytest.fixture(scope="module", params=TASKS, ids=lambda task: "-".join([task.name, *map(str, task.flags.values())]))
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Task, Path, list[str]]:
+    task: Task = request.param
+    folder = tmp_path_factory.mktemp("task")
+    for seed, (name, count) in enumerate((("train", 200), ("valid", 30), ("test", 30))):
+        write_jsonl(folder / f"{name}.jsonl", records(count, seed, "data.multi_label" in task.flags))
+    flags = ["--task", task.name, *settings(folder, **{"data.format": "jsonl", "training.epochs": 8, **task.flags})]
+    flags += ["--training.learning_rate", "0.03"]
+    assert train.main([*flags, "--output", str(folder / "run")]) == 0
+    return task, folder, flags
+
+
+def report(run: Path) -> dict:
+    return json.loads((run / "report.json").read_text())
+
+
+def test_the_task_is_learned_and_reported(trained: tuple[Task, Path, list[str]]) -> None:
+    task, folder, _ = trained
+    for split in report(folder / "run")["splits"].values():
+        for name in task.scores:
+            assert 0.8 <= split[name] <= 1, (name, split[name])
+        assert split["sentences"] == 30
+    text = (folder / "run" / "report.txt").read_text()
+    assert ("label accuracy" in text) == (task.name != "ner")
+    assert ("scoring: strict" in text) == (task.name != "classification")
+
+
+def test_evaluating_the_saved_model_gives_the_same_scores(trained: tuple[Task, Path, list[str]]) -> None:
+    _, folder, _ = trained
+    target = folder / "again.json"
+    assert evaluate.main(["--model", str(folder / "run"), "--report", str(target)]) == 0
+    own, again = report(folder / "run")["splits"], json.loads(target.read_text())["splits"]
+    for split, scores in own.items():
+        for name, value in scores.items():
+            if isinstance(value, float) and name != "log_loss":
+                assert again[split][name] == pytest.approx(value, abs=1e-6), (split, name)
+
+
+def test_predictions_are_written_beside_gold(trained: tuple[Task, Path, list[str]]) -> None:
+    task, folder, _ = trained
+    (path,) = (folder / "run" / "predictions").glob("test.*")
+    assert path.suffix == (".jsonl" if task.name == "classification" else ".conll")
+    text = path.read_text()
+    assert ("predicted_labels" in text) == (task.name != "ner")
+    if task.name == "classification":
+        rows = [json.loads(line) for line in text.splitlines()]
+        right = sum(sorted(row["predicted_labels"]) == sorted(row["labels"]) for row in rows)
+        assert right / len(rows) == pytest.approx(report(folder / "run")["splits"]["test"]["accuracy"])
+
+
+def test_the_model_loads_and_tags(trained: tuple[Task, Path, list[str]]) -> None:
+    task, folder, _ = trained
+    tagger = seqtag.load(str(folder / "run"))
+    text = "Ada Noor met near Brno . superb"
+    document = tagger(text)
+    assert tagger.classes == (() if task.name == "ner" else ("bad", "good"))
+    assert [(entity.text, entity.label) for entity in document.entities] == (
+        [] if task.name == "classification" else [("Ada Noor", "PER"), ("Brno", "LOC")]
+    )
+    if task.name == "ner":
+        assert (document.label, document.score, document.labels) == (None, None, {})
+        return
+    assert document.label == "good"
+    assert document.score == document.labels["good"] > 0.5
+    assert list(document.labels) == ["good", "bad"]
+    if "data.multi_label" not in task.flags:
+        assert sum(document.labels.values()) == pytest.approx(1.0, abs=1e-5)
+    if task.flags["model.pooling"] == "attention":
+        assert sum(document.attention) == pytest.approx(1.0, abs=1e-5)
+        assert len(document.attention) == len(document.tokens)
+        assert "--weight:1.00" in document.to_html()
+    else:
+        assert not document.attention
+    assert document.to_dict()["label"] == "good"
+    for own, other in zip(tagger.tag([text, "", ["dull"] * 5000]), [document, tagger("")], strict=False):
+        assert own.label == other.label
+        assert own.labels == pytest.approx(other.labels, abs=1e-5)
+    assert tagger("").label is None
+    assert tagger(["dull"] * 5000).label == "bad"  # longer than any row
+    with pytest.raises(InputError, match="labels whole texts"):
+        tagger(text, split_sentences=True)
+
+
+def test_the_tag_command_writes_labels(
+    trained: tuple[Task, Path, list[str]], capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    task, folder, _ = trained
+    (tmp_path / "in.txt").write_text("Ada Noor met Bo . superb\nawful\n")
+    assert tag.main(["--model", str(folder / "run"), "--input", str(tmp_path / "in.txt")]) == 0
+    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert len(rows) == 2
+    if task.name != "ner":
+        assert [row["label"] for row in rows] == ["good", "bad"]
+
+
+def test_a_run_that_stopped_goes_on_to_the_same_bytes(trained: tuple[Task, Path, list[str]]) -> None:
+    _, folder, flags = trained
+    target = folder / "resumed"
+    assert train.main([*flags, "--training.epochs", "3", "--output", str(target)]) == 0
+    assert train.main([*flags, "--resume", "--output", str(target)]) == 0
+    weights = "model/model.safetensors"
+    constant = "--training.schedule" in flags
+    assert (target / weights).exists()
+    assert constant or report(target)["training"]["epochs"] == 8
+
+
+def test_the_card_tells_the_scores(trained: tuple[Task, Path, list[str]]) -> None:
+    task, folder, _ = trained
+    card = (folder / "run" / "model" / "README.md").read_text()
+    kind = "text-classification" if task.name == "classification" else "token-classification"
+    assert f"pipeline_tag: {kind}" in card
+    assert ("| part | accuracy |" in card) == (task.name != "ner")
+    assert ("| part | F1 |" in card) == (task.name != "classification")
+
+
+def test_labels_are_needed_for_their_task(tmp_path: Path) -> None:
+    for name in ("train", "valid", "test"):
+        write_jsonl(tmp_path / f"{name}.jsonl", [{"tokens": ["a"], "tags": ["O"], "label": "x"}])
+    flags = settings(tmp_path, **{"data.format": "jsonl"})
+    with pytest.raises(InputError, match="needs texts with 2 labels or more, and the training part has only 'x'"):
+        train.main(["--task", "classification", *flags, "--output", str(tmp_path / "run")])
+    assert check.main(["--task", "classification", *flags]) == 0
+
+
+def test_joined_labels_are_one_label_or_several(tmp_path: Path) -> None:
+    from seqtag.config import DataConfig
+    from seqtag.data.reading import read_corpus
+
+    write_jsonl(tmp_path / "train.jsonl", [{"tokens": ["a"], "tags": ["O"], "intent": "flight#fare"}])
+    base = {"format": "jsonl", "path": str(tmp_path), "train": "train", "validation": None, "test": None}
+    assert read_corpus(DataConfig(**base)).splits["train"][0]["labels"] == ["flight#fare"]
+    several = DataConfig(**base, multi_label=True, label_separator="#")
+    assert read_corpus(several).splits["train"][0]["labels"] == ["flight", "fare"]
