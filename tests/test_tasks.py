@@ -122,6 +122,11 @@ def test_the_model_loads_and_tags(trained: tuple[Task, Path, list[str]]) -> None
         assert own.labels == pytest.approx(other.labels, abs=1e-5)
     assert tagger("").label is None
     assert tagger(["dull"] * 5000).label == "bad"  # longer than any row
+    if task.name == "joint":
+        for given in (text, ["Ada", "Noor", *["dull"] * 5000]):
+            ranked = tagger(given, n_best=2).n_best
+            assert [entity.text for entity in ranked[0].entities] == [one.text for one in tagger(given).entities]
+            assert ranked[0].probability > ranked[1].probability
     with pytest.raises(InputError, match="labels whole texts"):
         tagger(text, split_sentences=True)
 

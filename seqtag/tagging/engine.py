@@ -1,7 +1,7 @@
 """Sentences through the network: batches of few shapes, long sentences in pieces or windows, the n best taggings."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -54,36 +54,21 @@ class Engine:
         self._labels = bool(model.vocabulary.classes)
         self._least = model.buckets.least
         self._lock = threading.Lock()
-        self._graph = graph = model.graph
+        self._graph = model.graph
         self._params, self._constants = self.devices.copy(model.params), self.devices.copy(model.constants)
-        self._outputs = Programs(
-            lambda params, constants, batch: nnx.merge(graph, params, constants).outputs(batch),
-            out_shardings=self.devices.spread,
-        )
-        self._emissions = Programs(
-            lambda params, constants, batch: nnx.merge(graph, params, constants).emissions(batch),
-            out_shardings=self.devices.spread,
-        )
-        self._tag_emissions = Programs(
-            lambda params, constants, *inputs: nnx.merge(graph, params, constants).head.tag(*inputs)
-        )
-        self._read = Programs(
-            lambda params, constants, hidden, sentence_ids: nnx.merge(graph, params, constants).read(
-                hidden, sentence_ids, 1
-            )
-        )
-        self._long = LongSentences(graph)
-        self._n_best: dict[int, tuple[Programs, Programs]] = {}
+        spread = self.devices.spread
+        self._outputs = self._programs(lambda network, batch: network.outputs(batch), out_shardings=spread)
+        self._emissions = self._programs(lambda network, batch: network.emissions(batch), out_shardings=spread)
+        self._tag_emissions = self._programs(lambda network, *inputs: network.head.tag(*inputs))
+        self._read = self._programs(lambda network, hidden, ids: network.read(hidden, ids, 1))
+        self._long = LongSentences(model.graph)
+        self._n_best: dict[int, tuple[Programs, Programs, Programs]] = {}
 
     @property
     def compiled_shapes(self) -> int:
         """Programs compiled so far."""
-        groups = [
-            self._outputs,
-            self._emissions,
-            self._tag_emissions,
-            *(one for two in self._n_best.values() for one in two),
-        ]
+        n_best = [programs for of_count in self._n_best.values() for programs in of_count]
+        groups = [self._outputs, self._emissions, self._tag_emissions, self._read, *n_best]
         return sum(map(len, groups)) + self._long.compiled_shapes
 
     def prepare(self, sentences: Sequence[Sentence], windows: Windows | None = None) -> Job:
@@ -114,7 +99,7 @@ class Engine:
     ) -> list[list[tuple[float, Prediction]]]:
         """For each sentence its `count` most probable taggings with their log probabilities, best first; or all."""
         long, short = _apart(sentences, windows)
-        of_batches, of_emissions = self._n_best_programs(count)
+        of_batches, of_emissions, of_hidden = self._n_best_programs(count)
         plans, batches = self._batches([sentences[position] for position in short], packed=False)
         found: dict[int, list[tuple[float, Prediction]]] = {}
         for plan, batch in zip(plans, batches, strict=True):
@@ -123,25 +108,30 @@ class Engine:
             found.update(zip((short[sentence] for sentence in plan.sentences), ranked, strict=True))
         for position in long:
             tokens = sentences[position]
-            emissions, mask, _ = self._padded(self._long_emissions(tokens, windows), len(tokens))
-            result = of_emissions(mask.shape, self._params, self._constants, emissions, mask)
+            if self._labels:
+                states, program = self._long_states(tokens, as_emissions=False), of_hidden
+            else:
+                states, program = self._long_emissions(tokens, windows), of_emissions
+            padded, mask, _ = self._padded(states, len(tokens))
+            result = program(mask.shape, self._params, self._constants, padded, mask.astype(np.int32))
             (found[position],) = self._ranked(result, [len(tokens)])
         return [found[position] for position in range(len(sentences))]
 
-    def _n_best_programs(self, count: int) -> tuple[Programs, Programs]:
-        """From batches, and from emissions."""
-        graph = self._graph
+    def _n_best_programs(self, count: int) -> tuple[Programs, Programs, Programs]:
+        """From batches, from emissions and from hidden states."""
         with self._lock:
             if count not in self._n_best:
                 self._n_best[count] = (
-                    Programs(lambda params, constants, batch: nnx.merge(graph, params, constants).n_best(batch, count)),
-                    Programs(
-                        lambda params, constants, emissions, mask: nnx.merge(graph, params, constants).head.n_best(
-                            emissions, mask, count
-                        )
-                    ),
+                    self._programs(lambda network, batch: network.n_best(batch, count)),
+                    self._programs(lambda network, scores, ids: network.head.n_best(scores, ids > 0, count)),
+                    self._programs(lambda network, hidden, ids: network.read_n_best(hidden, ids, count)),
                 )
             return self._n_best[count]
+
+    def _programs(self, run: Callable[..., Any], **options: Any) -> Programs:
+        """Programs of the network, with its weights as their first two arguments."""
+        graph = self._graph
+        return Programs(lambda params, constants, *inputs: run(nnx.merge(graph, params, constants), *inputs), **options)
 
     def _ranked(self, result: Any, lengths: list[int]) -> list[list[tuple[float, Prediction]]]:
         tagged, log_probabilities = Tagged(*map(np.asarray, result[0])), np.asarray(result[1])
