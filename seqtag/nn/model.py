@@ -69,10 +69,8 @@ class Network(nnx.Module):
             rngs=rngs,
         )
         features = self.encoder.out_features
-        self.joint = bool(vocabulary.tags and vocabulary.classes)
         if vocabulary.tags:
-            read = 2 * features if self.joint else features
-            self.head = TagHead(config.head, read, vocabulary.tags, config.tag_scheme, rngs)
+            self.head = TagHead(config.head, features, vocabulary.tags, config.tag_scheme, rngs)
         if vocabulary.classes:
             directions, classes = 1 + config.bidirectional, len(vocabulary.classes)
             self.label_head = LabelHead(config.pooling, features, directions, classes, vocabulary.multi_label, rngs)
@@ -93,13 +91,7 @@ class Network(nnx.Module):
 
     def emissions(self, batch: Batch) -> Float[Array, "batch time tags"]:
         """Scores of each tag at each token, in nats."""
-        return self._emissions(self.hidden(batch), batch.sentence_ids, batch.labelled.shape[1])
-
-    def _emissions(
-        self, hidden: Float[Array, "batch time hidden"], sentence_ids: Int[Array, "batch time"], sentences: int
-    ) -> Float[Array, "batch time tags"]:
-        pooled = self.label_head.pool(hidden, sentence_ids, sentences)[0] if self.joint else None
-        return self.head.emissions(self._read_by_tags(hidden, pooled, sentence_ids))
+        return self.head.emissions(self.hidden(batch))
 
     def losses(
         self,
@@ -111,28 +103,14 @@ class Network(nnx.Module):
         """Negative log likelihood of the gold tags and labels, in nats."""
         hidden, output_key = self.hidden(batch, word_drop_rates, key), _keys(key)[-1]
         of_tags = of_labels = jnp.zeros(hidden.shape[0])
-        pooled = None
+        if hasattr(self, "head"):
+            emissions = self.head.emissions(dropout(hidden, self.dropout, output_key, self.locked_dropout))
+            of_tags = self.head.loss(emissions, batch.tags, batch.mask, boundaries(batch.sentence_ids).starts)
         if hasattr(self, "label_head"):
             pooled, _ = self.label_head.pool(hidden, batch.sentence_ids, batch.labelled.shape[1])
-            dropped = dropout(pooled, self.dropout, None if key is None else jax.random.fold_in(key, 1))
-            of_labels = self.label_head.loss(dropped, batch.targets, batch.labelled, objective).sum(1)
-        if hasattr(self, "head"):
-            read = self._read_by_tags(hidden, pooled, batch.sentence_ids)
-            emissions = self.head.emissions(dropout(read, self.dropout, output_key, self.locked_dropout))
-            of_tags = self.head.loss(emissions, batch.tags, batch.mask, boundaries(batch.sentence_ids).starts)
+            pooled = dropout(pooled, self.dropout, None if key is None else jax.random.fold_in(key, 1))
+            of_labels = self.label_head.loss(pooled, batch.targets, batch.labelled, objective).sum(1)
         return Losses(of_tags, of_labels)
-
-    def _read_by_tags(
-        self,
-        hidden: Float[Array, "batch time hidden"],
-        pooled: Float[Array, "batch sentences hidden"] | None,
-        sentence_ids: Int[Array, "batch time"],
-    ) -> Float[Array, "batch time features"]:
-        """Each token's state, in joint models beside its sentence's vector: what a word is depends on what is asked."""
-        if not self.joint or pooled is None:
-            return hidden
-        member = (sentence_ids[:, :, None] == jnp.arange(1, pooled.shape[1] + 1)).astype(hidden.dtype)
-        return jnp.concatenate([hidden, jnp.einsum("bts,bsh->bth", member, pooled)], axis=-1)
 
     def outputs(self, batch: Batch) -> Outputs:
         """The best tagging and the labels of each sentence, with their probabilities."""
@@ -142,25 +120,18 @@ class Network(nnx.Module):
         self, hidden: Float[Array, "batch time hidden"], sentence_ids: Int[Array, "batch time"], sentences: int
     ) -> Outputs:
         """What the heads make of the hidden states of rows with up to so many sentences."""
-        tagged = label_scores = attention = pooled = None
+        tagged = label_scores = attention = None
+        if hasattr(self, "head"):
+            mask, starts = sentence_ids > 0, boundaries(sentence_ids).starts
+            tagged = self.head.tag(self.head.emissions(hidden), mask, starts)
         if hasattr(self, "label_head"):
             pooled, attention = self.label_head.pool(hidden, sentence_ids, sentences)
             label_scores = self.label_head.log_probabilities(pooled)
-        if hasattr(self, "head"):
-            mask, starts = sentence_ids > 0, boundaries(sentence_ids).starts
-            emissions = self.head.emissions(self._read_by_tags(hidden, pooled, sentence_ids))
-            tagged = self.head.tag(emissions, mask, starts)
         return Outputs(tagged, label_scores, attention)
 
     def n_best(self, batch: Batch, count: int) -> tuple[Tagged, Float[Array, "batch count"]]:
         """The `count` most probable taggings of rows of one sentence and their log probabilities, in nats."""
         return self.head.n_best(self.emissions(batch), batch.mask, count)
-
-    def read_n_best(
-        self, hidden: Float[Array, "batch time hidden"], sentence_ids: Int[Array, "batch time"], count: int
-    ) -> tuple[Tagged, Float[Array, "batch count"]]:
-        """The same from hidden states."""
-        return self.head.n_best(self._emissions(hidden, sentence_ids, 1), sentence_ids > 0, count)
 
 
 def _keys(key: PRNGKeyArray | None) -> tuple[PRNGKeyArray | None, ...]:

@@ -62,7 +62,7 @@ class Engine:
         self._tag_emissions = self._programs(lambda network, *inputs: network.head.tag(*inputs))
         self._read = self._programs(lambda network, hidden, ids: network.read(hidden, ids, 1))
         self._long = LongSentences(model.graph)
-        self._n_best: dict[int, tuple[Programs, Programs, Programs]] = {}
+        self._n_best: dict[int, tuple[Programs, Programs]] = {}
 
     @property
     def compiled_shapes(self) -> int:
@@ -99,7 +99,7 @@ class Engine:
     ) -> list[list[tuple[float, Prediction]]]:
         """For each sentence its `count` most probable taggings with their log probabilities, best first; or all."""
         long, short = _apart(sentences, windows)
-        of_batches, of_emissions, of_hidden = self._n_best_programs(count)
+        of_batches, of_emissions = self._n_best_programs(count)
         plans, batches = self._batches([sentences[position] for position in short], packed=False)
         found: dict[int, list[tuple[float, Prediction]]] = {}
         for plan, batch in zip(plans, batches, strict=True):
@@ -108,23 +108,18 @@ class Engine:
             found.update(zip((short[sentence] for sentence in plan.sentences), ranked, strict=True))
         for position in long:
             tokens = sentences[position]
-            if self._labels:
-                states, program = self._long_states(tokens, as_emissions=False), of_hidden
-            else:
-                states, program = self._long_emissions(tokens, windows), of_emissions
-            padded, mask, _ = self._padded(states, len(tokens))
-            result = program(mask.shape, self._params, self._constants, padded, mask.astype(np.int32))
+            emissions, mask, _ = self._padded(self._long_emissions(tokens, windows), len(tokens))
+            result = of_emissions(mask.shape, self._params, self._constants, emissions, mask)
             (found[position],) = self._ranked(result, [len(tokens)])
         return [found[position] for position in range(len(sentences))]
 
-    def _n_best_programs(self, count: int) -> tuple[Programs, Programs, Programs]:
-        """From batches, from emissions and from hidden states."""
+    def _n_best_programs(self, count: int) -> tuple[Programs, Programs]:
+        """From batches, and from emissions."""
         with self._lock:
             if count not in self._n_best:
                 self._n_best[count] = (
                     self._programs(lambda network, batch: network.n_best(batch, count)),
-                    self._programs(lambda network, scores, ids: network.head.n_best(scores, ids > 0, count)),
-                    self._programs(lambda network, hidden, ids: network.read_n_best(hidden, ids, count)),
+                    self._programs(lambda network, *inputs: network.head.n_best(*inputs, count)),
                 )
             return self._n_best[count]
 
