@@ -68,6 +68,9 @@ _HUES = {
     **dict.fromkeys(("PRODUCT",), 25),
     **dict.fromkeys(("EVENT",), 5),
     **dict.fromkeys(("WORK_OF_ART", "CREATIVE-WORK", "LAW"), 310),
+    **dict.fromkeys(("POS", "POSITIVE"), 130),
+    **dict.fromkeys(("NEG", "NEGATIVE"), 355),
+    **dict.fromkeys(("NEU", "NEUTRAL"), 220),
 }  # degrees
 
 
