@@ -55,8 +55,10 @@ class Document:
     """Tokens were given, not a text."""
     n_best: list[Tagging] = field(default_factory=list)
     """The most probable taggings, best first, where they were asked for."""
+    labelled: bool = False
+    """The model labels whole texts; one without a token has no label all the same, since there is nothing to go by."""
     label: str | None = None
-    """The most probable label of the text, of a model that labels texts."""
+    """The most probable label of the text."""
     score: float | None = None
     """The probability of `label`."""
     labels: dict[str, float] = field(default_factory=dict)

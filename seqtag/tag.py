@@ -1,5 +1,6 @@
 """`python -m seqtag.tag`: the entities of a file of texts, or of what comes on standard input."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,37 @@ _DESCRIPTION = (
 )
 _FORMATS = ("text", "jsonl", "conll", "parquet")
 _OUTPUT_FORMATS = ("jsonl", "conll", "parquet", "html", "terminal")
+_ENDINGS = {
+    "conll": (".conll", ".iob", ".iob2", ".bio", ".tsv"),
+    "html": (".html", ".htm"),
+    "parquet": (".parquet",),
+}
+"""Of output files whose format goes without saying; any other is jsonl."""
+_LASTING = (
+    *("model", "revision", "input", "format", "whole", "text_column", "token_column"),
+    *("tokens", "min_score", "n_best", "no_split", "window", "overlap"),
+)
+"""Flags that must not change between two sittings."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = make_parser("seqtag tag", _DESCRIPTION, sections=())
-    parser.add_argument("--model", metavar="DIR|ID", help="model folder, run folder or Hub id")
-    parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a Hub id")
-    parser.add_argument("--input", metavar="FILE|-", default="-", help="default: standard input")
+    parser.add_argument("--model", type=str, metavar="DIR|ID", help="model folder, run folder or Hub id")
+    parser.add_argument("--revision", type=str, metavar="NAME", help="branch, tag or commit of a Hub id")
+    parser.add_argument("--input", type=str, metavar="FILE|-", default="-", help="default: standard input")
     parser.add_argument("--format", choices=_FORMATS, help="of the input (default: by its extension, else text)")
     parser.add_argument("--whole", action="store_true", help="the whole input is one text, not a text a line")
-    parser.add_argument("--text-column", metavar="NAME", help="field of the text (jsonl, parquet; default: text)")
     parser.add_argument(
-        "--token-column", metavar="NAME", help="field of the tokens (default: tokens); a number from 0 for conll"
+        "--text-column", type=str, metavar="NAME", help="field of the text (jsonl, parquet; default: text)"
     )
-    parser.add_argument("--output", metavar="FILE|-", default="-", help="default: standard output")
+    parser.add_argument(
+        "--token-column",
+        type=str,
+        metavar="NAME",
+        help="field of the tokens (default: tokens); a number from 0 for conll",
+    )
+    parser.add_argument("--output", type=str, metavar="FILE|-", default="-", help="default: standard output")
     parser.add_argument("--output-format", choices=_OUTPUT_FORMATS, help="of the output; terminal: in colour")
     parser.add_argument("--tokens", action="store_true", help="tokens with tags and scores too (jsonl, parquet)")
     parser.add_argument("--min-score", type=float, default=0.0, help="leave out less probable entities")
@@ -41,7 +58,6 @@ def main(argv: list[str] | None = None) -> int:
     flags = parse_flags(parser, argv)
     if flags.model is None:
         raise InputError("--model: name a model folder, a run folder or a Hub id")
-    output, kind = _output(flags)
 
     # Here and not above: they take a while, and what is wrong with the flags is said at once.
     from seqtag.streams.progress import Bar, Done, ProgressFile
@@ -56,46 +72,53 @@ def main(argv: list[str] | None = None) -> int:
         "overlap": flags.overlap,
     }
     make_options(**options)
-    reader, size = open_reader(flags.input, flags.format, flags.whole, flags.text_column, flags.token_column)
-    kept = ("model", "revision", "input", "format", "whole", "text_column", "token_column", "tokens", *options)
-    settings = {name: options.get(name, flags.get(name)) for name in kept}
-    progress = None if output is None else ProgressFile(output, settings | {"output_format": kind})
-    done = Done() if progress is None else progress.begin(flags.resume)
+    with closing(open_reader(flags.input, flags.format, flags.whole, flags.text_column, flags.token_column)) as reader:
+        output, kind = _output(flags)
+        settings = {name: flags.get(name) for name in _LASTING} | {"output_format": kind}
+        progress = None if output is None else ProgressFile(output, settings)
+        done = Done() if progress is None else progress.begin(flags.resume)
 
-    from seqtag.process import keep_compiled_programs, tune_allocator
-    from seqtag.streams.tagging import Stream
-    from seqtag.tagging.tagger import Tagger
+        from seqtag.process import keep_compiled_programs, tune_allocator
+        from seqtag.streams.tagging import Stream
+        from seqtag.tagging.tagger import Tagger
 
-    tune_allocator()
-    keep_compiled_programs()
-    with Bar(size) as bar:
-        tagger = Tagger.load(flags.model, flags.revision)
-        if progress:
-            progress.save(done)
-        writer = _open_writer(output, kind, flags.tokens, done.mark, reader)
-        stream = Stream(tagger, reader, writer, done, progress, flags.on_error == "skip")
-        stream.run(options, bar)
+        tune_allocator()
+        keep_compiled_programs()
+        with Bar(reader.size, done) as bar:
+            tagger = Tagger.load(flags.model, flags.revision)
+            try:
+                if progress:
+                    progress.save(done)
+                writer = _open_writer(output, kind, flags.tokens, done.mark, reader)
+            except OSError as error:
+                raise InputError(f"--output {output}: cannot be written: {error.strerror}") from error
+            stream = Stream(tagger, reader, writer, done, progress, flags.on_error == "skip")
+            stream.run(options, bar)
     if kind == "parquet":
         writer.join()
     if progress:
         progress.end()
-    bar.sum(stream.done, done)
+    if kind == "parquet":  # only now: what is cut short before goes on from them
+        writer.remove_parts()
+    bar.sum(stream.done)
     return 0
 
 
 def _output(flags: Any) -> tuple[Path | None, str]:
     """The output file, None for standard output, and its format."""
-    if flags.output == "-":
-        kind = flags.output_format or "jsonl"
+    output = None if flags.output == "-" else Path(flags.output)
+    ending = "" if output is None else output.suffix.lower()
+    kind = flags.output_format or next((kind for kind, endings in _ENDINGS.items() if ending in endings), "jsonl")
+    if kind not in ("jsonl", "parquet") and (flags.tokens or flags.n_best):
+        raise InputError(
+            f"{'--tokens' if flags.tokens else '--n-best'}: {kind} cannot hold them; jsonl and parquet can"
+        )
+    if output is None:
         if kind == "parquet":
             raise InputError("--output-format parquet: cannot go to standard output; name a file with --output")
         if flags.resume:
             raise InputError("--resume: standard output cannot be gone on with; name a file with --output")
         return None, kind
-    output = Path(flags.output)
-    from seqtag.streams.writing import EXTENSIONS
-
-    kind = flags.output_format or EXTENSIONS.get(output.suffix.lower(), "jsonl")
     if kind == "terminal":
         raise InputError("--output-format terminal: is for standard output; leave --output out")
     if not output.parent.is_dir():

@@ -45,20 +45,25 @@ class ProgressFile:
     def begin(self, resume: bool) -> Done:
         """What is done already. Raises InputError where the output must not be written to, or something has changed."""
         if not self.path.exists():
+            parts = parts_folder(self.output)
             if self.output.exists():
                 hint = "it is complete, so there is nothing to resume" if resume else "name another file or remove it"
                 raise InputError(f"--output {self.output}: is there already; {hint}")
+            if self.settings["output_format"] == "parquet" and parts.exists():
+                raise InputError(f"--output {self.output}: {parts} is there already; name another file or remove that")
             return Done()
         if not resume:
             raise InputError(f"--output {self.output}: is there already and not complete; go on with --resume")
         try:
             held = json.loads(self.path.read_text(encoding="utf-8"))
-            before, done = held["settings"], Done(**held["done"])
+            before, done = dict(held["settings"]), Done(**held["done"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.path}: is damaged; remove it and {self.output}, and begin anew") from error
         for name, value in self.settings.items():
             if before.get(name) != value:
-                raise InputError(f"--resume: {name} was {before.get(name)!r} and is {value!r} now; it must not change")
+                flag = f"--{name.replace('_', '-')}"
+                was, now = (json.dumps(setting) for setting in (before.get(name), value))
+                raise InputError(f"--resume: {flag} was {was} and is {now} now; it must not change")
         return done
 
     def due(self) -> bool:
@@ -77,11 +82,17 @@ class ProgressFile:
         self.path.unlink(missing_ok=True)
 
 
+def parts_folder(output: Path) -> Path:
+    """Where the part files of a Parquet output lie."""
+    return output.with_name(f"{output.name}.parts")
+
+
 class Bar:
     """Documents and tokens on stderr while they are tagged, where that is a terminal; their sum at the end."""
 
-    def __init__(self, size: int | None) -> None:
-        """`size` is that of the input in bytes, where it is known."""
+    def __init__(self, size: int | None, before: Done) -> None:
+        """`size` is that of the input, where it is known; `before` is what was done in earlier sittings."""
+        self._before = before
         self._console = Console(file=sys.stderr)
         self._progress: Progress | None = None
         self._task = TaskID(0)
@@ -103,24 +114,26 @@ class Bar:
         if self._progress:
             self._progress.stop()
 
-    def update(self, done: Done, position: int | None) -> None:
-        """Show how far it is; `position` in bytes of the input."""
+    def update(self, done: Done, position: int) -> None:
+        """Show how far it is; `position` in the unit of the size."""
         if self._progress and time.monotonic() - self._shown > 0.1:
             self._shown = time.monotonic()
-            self._progress.update(self._task, completed=position or 0, description=self._figures(done))
+            self._progress.update(self._task, completed=position, description=self._figures(done))
 
-    def sum(self, done: Done, before: Done) -> None:
-        """One line at the end; `before` is what was done in earlier sittings."""
+    def sum(self, done: Done) -> None:
+        """One line at the end."""
+        before = self._before
         skipped = f", {done.skipped:,} records skipped" if done.skipped else ""
         earlier = f", {before.documents:,} of them before" if before.documents else ""
         seconds = time.monotonic() - self._start
-        rate = (done.tokens - before.tokens) / seconds if seconds else 0.0
         print(
             f"{done.documents:,} documents{earlier}, {done.tokens:,} tokens, {done.entities:,} entities{skipped}; "
-            f"{seconds:,.1f} s, {rate:,.0f} tokens/s",
+            f"{seconds:,.1f} s, {self._rate(done):,.0f} tokens/s",
             file=sys.stderr,
         )
 
     def _figures(self, done: Done) -> str:
-        rate = done.tokens / max(time.monotonic() - self._start, 1e-3)
-        return f"{done.documents:,} documents, {done.entities:,} entities, {rate:,.0f} tokens/s"
+        return f"{done.documents:,} documents, {done.entities:,} entities, {self._rate(done):,.0f} tokens/s"
+
+    def _rate(self, done: Done) -> float:
+        return (done.tokens - self._before.tokens) / max(time.monotonic() - self._start, 1e-3)

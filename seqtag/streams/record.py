@@ -18,9 +18,9 @@ class Record:
     carried: dict[str, Any] = field(default_factory=dict)
     """The other fields or columns."""
     lines: Sequence[str] = ()
-    """Of CoNLL columns: the line of each token."""
+    """Of CoNLL columns: the line of each token, up to where its tag is to stand."""
     before: Sequence[str] = ()
-    """Of CoNLL columns: the lines before the sentence."""
+    """Of CoNLL columns: the lines before the sentence, as they are to be written."""
 
 
 class BadRecord(NamedTuple):
@@ -36,8 +36,15 @@ class Reader(Protocol):
         """The records, in order."""
         ...
 
-    def bytes_read(self) -> int | None:
-        """How far it is, in bytes; None where that is not known."""
+    size: int | None
+    """Of the whole input; None where that is not known."""
+
+    def position(self) -> int:
+        """How far it is, in the unit of `size`."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
         ...
 
 

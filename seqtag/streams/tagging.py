@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +14,17 @@ from seqtag.streams.progress import Bar, Done, ProgressFile
 from seqtag.streams.record import BadRecord, Reader, Record, Unwritable, Writer
 from seqtag.tagging.tagger import Tagger
 
+_CHARACTERS = 1_000_000
+_RECORDS = 50_000
+"""Of a stretch, at most; tokens count as texts of six characters."""
+
 
 class Stream:
-    """One input on its way to one output."""
+    """One input on its way to one output, by stretches.
+
+    Each stretch is tagged by itself, and only between two of them is it noted how far the work is. So the batches do
+    not depend on where the work was interrupted, nor does the rounding of the scores.
+    """
 
     def __init__(
         self, tagger: Tagger, reader: Reader, writer: Writer, done: Done, progress: ProgressFile | None, skip: bool
@@ -27,12 +36,11 @@ class Stream:
         self._progress = progress
         self._skip = skip
         self.done = replace(done)
-        self._waiting: deque[tuple[int, Record]] = deque()
-        self._bad: str | None = None
-        self._unwritable: str | None = None
+        self._waiting: deque[Record | BadRecord] = deque()
+        self._at_end = False
 
     def run(self, options: dict[str, Any], bar: Bar) -> None:
-        """Tag all that is left. Whatever ends it leaves a valid output, and says in FILE.progress how far it is.
+        """Tag all that is left. Whatever ends it leaves a valid output, and FILE.progress to go on from.
 
         Args:
             options: arguments of `Tagger.tag`.
@@ -41,60 +49,77 @@ class Stream:
         Raises InputError for a bad record, unless such are skipped; all before it is in the output.
         """
         try:
-            for document in self._tagger.tag(self._given(self.done.records), **options):
-                number, record = self._waiting.popleft()
-                with StopSignals() as signals:  # a record is written and counted, or neither
-                    self._write(number, record, document)
-                    if self._progress and self._progress.due():
-                        self._mark(self._progress)
-                if signals.received is not None:
-                    raise Stopped(signals.received)
-                bar.update(self.done, self._reader.bytes_read())
-                if self._unwritable:
-                    break
+            records = self._left()
+            while not self._at_end:
+                for document in self._tagger.tag(self._stretch(records), **options):
+                    self._pass_bad_ones()
+                    with _undivided():  # a record is written and counted, or neither
+                        self._write(self._waiting.popleft(), document)
+                    bar.update(self.done, self._reader.position())
+                self._pass_bad_ones()
+                if self._progress and (self._at_end or self._progress.due()):
+                    with _undivided():
+                        self.done.mark = self._writer.mark()
+                        self._progress.save(self.done)
         finally:
             with StopSignals():
-                if self._progress:
-                    self._mark(self._progress)
                 self._writer.close()
-        if self._unwritable or self._bad:
-            raise InputError(self._unwritable or self._bad)
 
-    def _given(self, dealt_with: int) -> Iterator[Any]:
-        """The inputs after the first `dealt_with`."""
-        for number, record in enumerate(self._reader, 1):
-            if number <= dealt_with:
-                continue
+    def _left(self) -> Iterator[Record | BadRecord]:
+        """What earlier sittings have not dealt with."""
+        records = iter(self._reader)
+        for number in range(self.done.records):
+            if next(records, None) is None:
+                raise InputError(
+                    f"--resume: {self.done.records} records are done, but the input has {number}; give the same one"
+                )
+        return records
+
+    def _stretch(self, records: Iterator[Record | BadRecord]) -> Iterator[Any]:
+        """What is given to the tagger at a time; ends early at a bad record that is not skipped."""
+        size = count = 0
+        for record in records:
+            self._waiting.append(record)
             if isinstance(record, BadRecord):
-                if not self._skip:
-                    # What was read before it is still to be tagged and written.
-                    self._bad = record.message
-                    return
-                self._complain(record.message)
-                continue
-            self._waiting.append((number, record))
+                if self._skip:
+                    continue
+                return
             yield record.given
+            count += 1
+            size += len(record.given) * (1 if isinstance(record.given, str) else 6)
+            if size >= _CHARACTERS or count >= _RECORDS:
+                return
+        self._at_end = True
 
-    def _write(self, number: int, record: Record, document: Document) -> None:
-        done = self.done
+    def _pass_bad_ones(self) -> None:
+        """Deal with the bad records whose turn it is."""
+        while self._waiting and isinstance(bad := self._waiting[0], BadRecord):
+            self._waiting.popleft()
+            self._refuse(bad.message)
+
+    def _write(self, record: Any, document: Document) -> None:
         try:
             self._writer.write(record, document)
         except Unwritable as error:
-            message = f"{record.place}: {error}"
-            if not self._skip:
-                self._unwritable = message
-                return
-            self._complain(message)
-        else:
-            done.documents += 1
-            done.tokens += len(document.tags)
-            done.entities += len(document.entities)
-        done.records = number
+            self._refuse(f"{record.place}: {error}")
+            return
+        self.done.records += 1
+        self.done.documents += 1
+        self.done.tokens += len(document.tags)
+        self.done.entities += len(document.entities)
 
-    def _complain(self, message: str) -> None:
+    def _refuse(self, message: str) -> None:
+        if not self._skip:
+            raise InputError(message)
+        self.done.records += 1
         self.done.skipped += 1
         print(f"seqtag: skipped: {message}", file=sys.stderr)
 
-    def _mark(self, progress: ProgressFile) -> None:
-        self.done.mark = self._writer.mark()
-        progress.save(self.done)
+
+@contextmanager
+def _undivided() -> Iterator[None]:
+    """Put off a signal to stop until the end of the block."""
+    with StopSignals() as signals:
+        yield
+    if signals.received is not None:
+        raise Stopped(signals.received)

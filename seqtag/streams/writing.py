@@ -6,14 +6,19 @@ Whole records are written or none: whatever interrupts, `close` leaves a valid f
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from seqtag.document import Document, Entity, Token
+from seqtag.errors import InputError
 from seqtag.streams.record import Record, Unwritable
 
-EXTENSIONS = {".conll": "conll", ".html": "html", ".parquet": "parquet"}
-"""Of output files whose format goes without saying; any other is jsonl."""
+_OF_LABELS = frozenset(("label", "score", "labels", "attention", "intent", "sentiment"))
+_OWN = frozenset(("text", "tokens", "tags", "scores", "entities", "n_best"))
+"""Fields that are written anew."""
+_SPANS = frozenset(("spans", "annotations", "label", "labels"))
+"""Fields in which readers look for spans where `entities` is empty."""
 _BUFFER = 1 << 16
 _DIGITS = 6
 """Of scores: float32 knows no more."""
@@ -24,13 +29,19 @@ class Sink:
     """A file that grows by whole records, or standard output where `path` is None."""
 
     def __init__(self, path: Path | None, size: int = 0) -> None:
-        """Goes on behind the first `size` bytes of the file; what stands after them is cut off."""
+        """Goes on behind the first `size` bytes of the file; what stands after them is cut off.
+
+        Raises InputError where the file has not as many.
+        """
         self.is_file = path is not None
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666) if path else os.dup(sys.stdout.fileno())
         self._size = size
         self._waiting: list[bytes] = []
         self._held = 0
         if path:
+            if os.fstat(self._file).st_size < size:
+                os.close(self._file)
+                raise InputError(f"--resume: {path} is shorter than it was; remove it and {path}.progress, begin anew")
             os.ftruncate(self._file, size)
             os.lseek(self._file, size, os.SEEK_SET)
 
@@ -53,18 +64,20 @@ class Sink:
         return self._size
 
     def close(self) -> None:
-        """Write what is waiting, and end the file there."""
-        self.flush()
-        if self.is_file:
-            os.ftruncate(self._file, self._size)
-        os.close(self._file)
+        """Write what is waiting, and end the file behind the last whole record."""
+        try:
+            self.flush()
+        finally:
+            if self.is_file:
+                os.ftruncate(self._file, self._size)
+            os.close(self._file)
 
 
 class JsonlWriter:
     """A JSON object a line: the fields that came with the text, then text and entities.
 
-    Of tokens that were given: tokens, tags, and the scores of the tags, then the same. A field that came along under a
-    name that is written anew is kept as `input_NAME`.
+    Of tokens that were given: tokens, tags, and the scores of the tags, then the same. A field that came along and
+    would be taken for one of these is kept as `input_NAME`.
     """
 
     def __init__(self, sink: Sink, with_tokens: bool) -> None:
@@ -93,33 +106,32 @@ class ConllWriter:
     """The lines of tokens as they came, each with the tag behind it; of other inputs, tokens and tags.
 
     A blank line ends a sentence. Comments and `-DOCSTART-` lines stay where they were; the latter get an O, so that
-    columns remain columns. Of other inputs, a text of several sentences is opened by `# newdoc`, and what came with a
-    text stands before it as `# name = value`.
+    columns remain columns. Of other inputs, each text is opened by `# newdoc`, and what came with a text or with tokens
+    stands before it as `# name = value`.
     """
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
 
     def write(self, record: Record, document: Document) -> None:
-        """Add the sentences of a document."""
-        parts = []
+        """Add the sentences of a document. Raises Unwritable for a token that would break a line or a column."""
         if record.lines or record.before:
-            for line in record.before:
-                parts.append(line if line.startswith("#") else f"{line}{_delimiter(line)}O\n")
-            parts += [f"{line}{_delimiter(line)}{tag}" for line, tag in zip(record.lines, document.tags, strict=True)]
-            parts += [""] if record.lines else []
+            tagged = [f"{line}{tag}" for line, tag in zip(record.lines, document.tags, strict=True)]
+            lines = [*record.before, *tagged, *[""] * bool(tagged)]
         else:
-            parts += [f"# {_one_line(name)} = {_one_line(value)}" for name, value in record.carried.items()]
-            parts += ["# newdoc"] if len(document.sentences) > 1 else []
-            text, tags = document.text, document.tags
+            lines = [] if document.pretokenized else ["# newdoc"]
+            lines += [f"# {_one_line(name)} = {_one_line(value)}" for name, value in record.carried.items()]
             for first, last in document.sentences:
-                tokens = [text[start:end] for start, end in document.offsets[first:last]]
-                for token, tag in zip(tokens, tags[first:last], strict=True):
-                    if not token or _BREAKS & set(token):
-                        raise Unwritable(f"token {token!r} cannot stand in a column; choose another --output-format")
-                    parts.append(f"{token}\t{tag}")
-                parts.append("")
-        self.sink.add("".join(f"{line}\n" for line in parts).encode("utf-8", "surrogatepass"))
+                for token in document.tokens[first:last]:
+                    if not token.text or _BREAKS & set(token.text):
+                        raise Unwritable(
+                            f"token {token.text!r} cannot stand in a column; choose another --output-format"
+                        )
+                    lines.append(f"{token.text}\t{token.tag}")
+                lines.append("")
+            # The comments of a text without tokens must not be taken for those of the next one.
+            lines += [""] * bool(lines and not document.sentences)
+        self.sink.add("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
 
     def mark(self) -> dict[str, Any]:
         """The size of the file."""
@@ -184,28 +196,44 @@ def fields_of(record: Record, document: Document, with_tokens: bool) -> dict[str
         found["tokens"], found["tags"] = list(record.given), list(document.tags)
         found["scores"] = [round(score, _DIGITS) for score in document.token_scores]
     found["text"] = document.text
-    found["entities"] = [_rounded(entity) for entity in document.entities]
-    if document.label is not None:
-        found |= {"label": document.label, "score": round(document.score or 0.0, _DIGITS)}
+    found["entities"] = [rounded(entity) for entity in document.entities]
+    if document.labelled:
+        found["label"], found["score"] = document.label, document.score and round(document.score, _DIGITS)
         found["labels"] = {label: round(score, _DIGITS) for label, score in document.labels.items()}
     if with_tokens and document.attention:
         found["attention"] = [round(weight, _DIGITS) for weight in document.attention]
     if with_tokens and not document.pretokenized:
-        found["tokens"] = [_rounded(token) for token in document.tokens]
+        found["tokens"] = [rounded(token) for token in document.tokens]
     if document.n_best:
         found["n_best"] = [
-            tagging._asdict() | {"entities": [_rounded(entity) for entity in tagging.entities]}
+            tagging._asdict() | {"entities": [rounded(entity) for entity in tagging.entities]}
             for tagging in document.n_best
         ]
-    return {f"input_{name}" if name in found else name: value for name, value in record.carried.items()} | found
+    names = kept_names(record.carried, document.labelled)
+    return {names[name]: value for name, value in record.carried.items()} | found
 
 
-def _rounded(scored: Token | Entity) -> dict[str, Any]:
+def kept_names(carried: Mapping[str, Any], labelled: bool) -> dict[str, str]:
+    """The name under which each field that came along is written: its own, unless it would be taken for what was found.
+
+    Gold spans beside predicted ones must not be read for them, so those are renamed too; a `label` that is no list
+    belongs to the text and stays, unless the text is `labelled` anew.
+    """
+    own = _OWN | _OF_LABELS if labelled else _OWN
+    names: dict[str, str] = {}
+    for name, value in carried.items():
+        kept = name
+        if name in own or (name in _SPANS and isinstance(value, list)):
+            kept = f"input_{name}"
+            while kept in carried or kept in names.values():
+                kept = f"input_{kept}"
+        names[name] = kept
+    return names
+
+
+def rounded(scored: Token | Entity) -> dict[str, Any]:
+    """Plain values for JSON."""
     return scored._asdict() | {"score": round(scored.score, _DIGITS)}
-
-
-def _delimiter(line: str) -> str:
-    return "\t" if "\t" in line else " "
 
 
 def _one_line(value: Any) -> str:

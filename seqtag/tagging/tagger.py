@@ -149,16 +149,17 @@ class Tagger:
         return _Work(prepared, sentences, self._engine.prepare(sentences, options.windows))
 
     def _labelled(self, document: Document, sentences: list[Prediction]) -> Document:
-        """The document with its labels. A text without a token has none: there is nothing to go by."""
+        """The document with its labels."""
+        if not self.classes:
+            return document
         probabilities = sentences[0].label_probabilities if sentences else None
         if probabilities is None:
-            return document
+            return replace(document, labelled=True)
         order = probabilities.argsort(kind="stable")[::-1].tolist()
         labels = {self.classes[index]: float(probabilities[index]) for index in order}
         label = next(iter(labels))
-        return replace(
-            document, label=label, score=labels[label], labels=labels, attention=sentences[0].attention or ()
-        )
+        weights = sentences[0].attention or ()
+        return replace(document, labelled=True, label=label, score=labels[label], labels=labels, attention=weights)
 
     def _finish(self, work: _Work, started: list[Any], options: Options) -> list[Document]:
         tagged = iter(self._engine.finish(work.job, started))
