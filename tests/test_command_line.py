@@ -129,7 +129,7 @@ def test_settings_start_from_a_given_configuration() -> None:
         (["--data", "x.yaml"], "unknown flag --data"),
         (["--training.ema_decay", "x"], r"training.ema_decay: expected one of float, null. Got value: x$"),
         (["--model.affix_lengths", "[2"], r"\[2 is no list"),
-        (["--task", "dance"], "task must be ner, not 'dance'"),
+        (["--task", "dance"], "task must be ner or classification or joint, not 'dance'"),
         (["--model.encoder", "cnn"], "model.encoder: expected .*lstm"),
         (["--model.dropout", "1.0"], "model.dropout must be at least 0 and less than 1"),
         (["--data.format", "conll"], "data.path must be set"),

@@ -57,7 +57,8 @@ def read(record: dict) -> tuple[str | None, list[str], list[str] | None, str | N
     """What seqtag's own reader makes of a record."""
     ledger = Ledger("here", strict=True)
     example = example_of_record(json.loads(json.dumps(record)), "here", DataConfig(), ledger)
-    return example.text, example.tokens, example.tags, example.label
+    label = None if example.labels is None else example.labels[0]
+    return example.text, example.tokens, example.tags, label
 
 
 def test_hugging_face(ada: Document) -> None:

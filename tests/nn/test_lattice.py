@@ -85,7 +85,7 @@ def test_marginals_are_sums_of_probabilities_and_the_gradient_of_the_partition(h
 
 
 def test_scores_of_the_best_tagging_are_sums_of_probabilities(head: TagHead) -> None:
-    tagged = head.tag(emissions_of(head), MASK, STARTS)
+    tagged = jax.jit(lambda scores: head.tag(scores, MASK, STARTS))(emissions_of(head))
     spans_seen = 0
     for row, length, probabilities in rows(head):
         best = max(probabilities, key=lambda tagging: probabilities[tagging])
@@ -105,7 +105,7 @@ def test_scores_of_the_best_tagging_are_sums_of_probabilities(head: TagHead) -> 
 
 @pytest.mark.parametrize("count", [1, 4, 60])
 def test_the_n_best_are_those_of_the_enumeration(head: TagHead, count: int) -> None:
-    tagged, log_probabilities = head.n_best(emissions_of(head), MASK, count)
+    tagged, log_probabilities = jax.jit(lambda scores: head.n_best(scores, MASK, count))(emissions_of(head))
     for row, length, probabilities in rows(head):
         expected = sorted(probabilities.values(), reverse=True)[:count]
         found = np.exp(log_probabilities[row])
@@ -122,11 +122,12 @@ def test_the_n_best_are_those_of_the_enumeration(head: TagHead, count: int) -> N
 
 def test_sentences_of_a_packed_row_do_not_touch(head: TagHead) -> None:
     emissions = emissions_of(head)
-    alone = head.tag(emissions, MASK, STARTS)
+    tag = jax.jit(head.tag)
+    alone = tag(emissions, MASK, STARTS)
     packed = jnp.concatenate([emissions[2, :4], emissions[0, :5], jnp.full((2, len(head.tags)), 9.0)])[None]
     mask = jnp.arange(11)[None] < 9
     starts = jnp.zeros((1, 11), bool).at[0, jnp.array([0, 4])].set(True)
-    together = head.tag(packed, mask, starts)
+    together = tag(packed, mask, starts)
     for own, other in zip(alone, together, strict=True):
         np.testing.assert_allclose(other[0, :9], np.concatenate([own[2, :4], own[0, :5]]), atol=1e-6)
 

@@ -81,7 +81,10 @@ def damage_setting(**values: object) -> object:
         (damage_setting(hidden_size=10**12), "config.json: a size is greater than"),
         (damage_setting(num_layers=10**6), "does not hold the weights that config.json describes"),
         (damage_json("config.json", vector_features=10**12), "config.json: a setting is missing or has the wrong type"),
-        (damage_json("config.json", buckets={"lengths": [0], "batch_tokens": 1, "packed": True}), "buckets hold 0"),
+        (
+            damage_json("config.json", buckets={"lengths": [0], "batch_tokens": 1, "packed": True, "least": 1}),
+            "buckets hold 0",
+        ),
         (damage_json("vocabulary.json", tags=["O", "B-X", "I-X"]), "its tags are not those of BIOES"),
         (damage_json("vocabulary.json", words=[1]), "vocabulary.json: words is not a list of strings"),
         (damage_json("vocabulary.json", words=["a", "b", "c", "d"]), "has not the shape"),
