@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -123,7 +124,8 @@ def load_config(path: Path) -> Config:
 
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a command and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         code = main()
         sys.stdout.flush()
@@ -143,6 +145,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     except BaseException as error:
         own = getattr(error, "exit_code", None)
         code = _complain(error, own) if own is not None else _complain(f"{type(error).__name__}: {error}", 1)
+    _stop_arrived()
     sys.exit(code)
 
 
@@ -164,8 +167,29 @@ class Terminated(BaseException):
     exit_code = 143
 
 
-def _raise_terminated(number: int, frame: FrameType | None) -> None:
-    raise Terminated("terminated")
+_REPEAT_AFTER = 5.0
+"""Seconds."""
+_repeats: list[threading.Timer] = []
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Raise, and again after a while if the process is still there.
+
+    A signal that comes just before a blocking read does not interrupt it, and an exception that is raised in a callback
+    of the garbage collector is dropped.
+    """
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+    timer = threading.Timer(_REPEAT_AFTER, signal.pthread_kill, (main_thread, number))
+    timer.daemon = True
+    _repeats.append(timer)
+    timer.start()
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated("terminated")
+
+
+def _stop_arrived() -> None:
+    for timer in _repeats:
+        timer.cancel()
 
 
 def _complain(error: object, code: int) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -253,3 +254,25 @@ def _run_ending(ending: str, stdout: Any = subprocess.PIPE, **environment: str) 
         timeout=60,
         env={**os.environ, "SEQTAG_TRACEBACK": "", **environment},
     )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_that_is_lost_comes_again(number: signal.Signals, code: int) -> None:
+    program = """
+import os, sys, time
+from seqtag import command_line
+command_line._REPEAT_AFTER = 0.2
+
+def main():
+    try:
+        os.kill(os.getpid(), int(sys.argv[1]))
+        time.sleep(60)
+    except BaseException:
+        print("lost", flush=True)
+    time.sleep(60)
+
+command_line.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(int(number))], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stdout) == (code, "lost\n")
+    assert done.stderr.count("\n") == 1
