@@ -32,9 +32,12 @@ TEXTS = st.lists(
 )
 
 
-@pytest.fixture(scope="module")
+TINY = seqtag.Tagger(tiny_model())
+
+
+@pytest.fixture
 def tiny() -> seqtag.Tagger:
-    return seqtag.Tagger(tiny_model())
+    return TINY
 
 
 def alike(own: Document, other: Document) -> bool:
@@ -43,9 +46,6 @@ def alike(own: Document, other: Document) -> bool:
     assert np.allclose([one.score for one in own.entities], [one.score for one in other.entities], atol=1e-5)
     unscored = [[one[:4] for one in document.entities] for document in (own, other)]
     return unscored[0] == unscored[1] and own.tags == other.tags and own.offsets == other.offsets
-
-
-TINY = seqtag.Tagger(tiny_model())
 
 
 @settings(max_examples=60, deadline=None)
@@ -258,7 +258,8 @@ def test_documents_are_plain_values(tiny: seqtag.Tagger) -> None:
     assert repr(entity) == "Entity(text='Ada', label='PER', start=0, end=3, score=0.5)"
     record = document.to_dict()
     assert set(record) == {"text", "tokens", "entities", "n_best"}
-    assert record["tokens"][0] == {"text": "Ada", "start": 0, "end": 3, **record["tokens"][0]}
+    assert record["tokens"] == [token._asdict() for token in document.tokens]
+    assert [record["tokens"][0][name] for name in ("text", "start", "end")] == ["Ada", 0, 3]
     assert all(type(value["score"]) is float for value in record["tokens"] + record["entities"])
 
 
