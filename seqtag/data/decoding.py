@@ -36,7 +36,7 @@ class Prediction(NamedTuple):
 
 
 class OutputDecoder:
-    """Reads whole batches at once, since a call for each sentence would cost more than the network does."""
+    """Reads whole batches at once: what is done for each sentence is to cut pieces out of lists."""
 
     def __init__(self, tags: Sequence[str]) -> None:
         """`tags` are the model's, in IOB2 or BIOES."""
