@@ -68,11 +68,18 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     from seqtag.evaluation.prediction import Predictor
     from seqtag.nn.devices import Devices
 
+    vocabulary = model.vocabulary
+    if vocabulary.classes and data.multi_label != vocabulary.multi_label:
+        kind = "several labels" if vocabulary.multi_label else "one label"
+        raise InputError(
+            f"data.multi_label is {data.multi_label}, but the model gives a text {kind}; set it to "
+            f"{str(vocabulary.multi_label).lower()}"
+        )
     corpus = read_corpus(data, require_train=False, only=[split] if split else ["validation", "test"])
     if not corpus.splits:
         raise InputError("nothing to evaluate: data.validation and data.test are null; name a part, or --split train")
     devices = Devices()
-    table = TokenTable(model.vocabulary, model.config.max_word_length)
+    table = TokenTable(vocabulary, model.config.max_word_length)
     predictor = Predictor(model.graph, table, model.buckets, devices)
     params, constants = devices.copy(model.params), devices.copy(model.constants)
     splits = {}
@@ -81,8 +88,8 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
         _, scores = evaluate_split(predictor, params, constants, Split(dataset), role, found)
         of_labels = scores.get("labels", scores)
         for count, known, column in (
-            (scores.get("entities"), model.vocabulary.labels, "data.tag_column"),
-            (of_labels.get("texts"), model.vocabulary.classes, "data.label_column"),
+            (scores.get("entities"), vocabulary.labels, "data.tag_column"),
+            (of_labels.get("texts"), vocabulary.classes, "data.label_column"),
         ):
             unseen = (scores if column == "data.tag_column" else of_labels)["unseen_labels"]
             if count and unseen >= count:

@@ -83,6 +83,17 @@ def test_evaluating_the_saved_model_gives_the_same_scores(trained: tuple[Task, P
                 assert again[split][name] == pytest.approx(value, abs=1e-6), (split, name)
 
 
+def test_a_text_has_as_many_labels_as_the_model_was_trained_on(trained: tuple[Task, Path, list[str]]) -> None:
+    task, folder, _ = trained
+    several = "data.multi_label" in task.flags
+    flags = ["--model", str(folder / "run"), "--data.multi_label", str(not several).lower()]
+    if task.name == "ner":
+        assert evaluate.main(flags) == 0
+        return
+    with pytest.raises(InputError, match=f"data.multi_label is {not several}, but the model gives a text"):
+        evaluate.main(flags)
+
+
 def test_predictions_are_written_beside_gold(trained: tuple[Task, Path, list[str]]) -> None:
     task, folder, _ = trained
     (path,) = (folder / "run" / "predictions").glob("test.*")

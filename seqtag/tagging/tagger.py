@@ -94,8 +94,8 @@ class Tagger:
             n_best: put so many of the most probable taggings of each text into `Document.n_best`.
             split_sentences: tag each sentence of a raw text by itself, or the text as one. By default they are split
                 unless the model labels whole texts; then they cannot be.
-            window: tag sentences of more tokens than this by windows of so many, side by side; by default every sentence
-                is read whole, whatever its length. 4,096 at most.
+            window: tag sentences of more tokens than this by windows of so many, side by side; by default every
+                sentence is read whole, whatever its length. 4,096 at most.
             overlap: tokens that neighbouring windows share. What a window cannot see lies half of this away or further.
 
         Raises InputError for an argument out of range, and, with its position, for what is neither text nor tokens.
