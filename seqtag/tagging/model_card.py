@@ -83,30 +83,30 @@ def _scores(report: dict[str, Any]) -> list[str]:
             'Span-level precision, recall and F1, strict (seqeval, `mode="strict"`, IOB2); expected calibration error '
             "of the scores of predicted entities.",
             "",
-            "| part | F1 | 95 % interval | precision | recall | calibration error | sentences |",
-            "|---|---|---|---|---|---|---|",
+            *_table(spans, {"F1": "f1", "precision": "precision", "recall": "recall"}, "sentences"),
         ]
-        for name, scores in spans.items():
-            low, high = scores["f1_ci95"]
-            lines.append(
-                f"| {_part(name)} | {scores['f1']:.4f} | {low:.4f} to {high:.4f} | {scores['precision']:.4f} "
-                f"| {scores['recall']:.4f} | {_error(scores)} | {scores['sentences']:,} |"
-            )
     if labels:
         lines += [
             *([""] if spans else []),
             "Labels of whole texts: accuracy, F1, and expected calibration error of the scores of the labels given.",
             "",
-            "| part | accuracy | 95 % interval | macro F1 | micro F1 | calibration error | texts |",
-            "|---|---|---|---|---|---|---|",
+            *_table(labels, {"accuracy": "accuracy", "macro F1": "macro_f1", "micro F1": "micro_f1"}, "texts"),
         ]
-        for name, scores in labels.items():
-            low, high = scores["accuracy_ci95"]
-            lines.append(
-                f"| {_part(name)} | {scores['accuracy']:.4f} | {low:.4f} to {high:.4f} | {scores['macro_f1']:.4f} "
-                f"| {scores['micro_f1']:.4f} | {_error(scores)} | {scores['texts']:,} |"
-            )
     return lines
+
+
+def _table(splits: dict[str, dict[str, Any]], metrics: dict[str, str], counted: str) -> list[str]:
+    """A row a part: the metrics, the first with its interval."""
+    first, *others = metrics.values()
+    shown, *others_shown = metrics
+    header = ["part", shown, "95 % interval", *others_shown, "calibration error", counted]
+    rows = [header, ["---"] * len(header)]
+    for name, scores in splits.items():
+        low, high = scores[f"{first}_ci95"]
+        figures = [f"{scores[metric]:.4f}" for metric in others]
+        interval = f"{low:.4f} to {high:.4f}"
+        rows.append([_part(name), f"{scores[first]:.4f}", interval, *figures, _error(scores), f"{scores[counted]:,}"])
+    return [f"| {' | '.join(row)} |" for row in rows]
 
 
 def _part(name: str) -> str:
