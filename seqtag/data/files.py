@@ -1,6 +1,7 @@
-"""Text files of a corpus: found by name, read line by line, never decoded by guesswork."""
+"""Text files: found by name, read line by line and never decoded by guesswork; written whole or not at all."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from seqtag.errors import InputError
@@ -43,3 +44,14 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line.rstrip("\r\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def write_whole(path: Path, parts: Iterable[str]) -> None:
+    """Write text so that the file is never seen half-written, and a failure leaves what was there before."""
+    staging = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(staging, "w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
+            file.writelines(parts)
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)

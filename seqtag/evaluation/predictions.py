@@ -9,9 +9,9 @@ from typing import Any
 from datasets import Dataset
 
 from seqtag.data.decoding import Prediction
+from seqtag.data.files import write_whole
 from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS
 from seqtag.evaluation.labels import decide
-from seqtag.evaluation.reports import write_whole
 from seqtag.vocabulary import Vocabulary
 
 _SENTENCE_ID = "sentence_id"

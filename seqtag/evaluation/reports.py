@@ -1,12 +1,12 @@
 """`report.json` for programs and `report.txt` for people."""
 
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from seqtag.data.decoding import Prediction
+from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
 from seqtag.data.split import Split
 from seqtag.evaluation.labels import decide
@@ -23,17 +23,6 @@ def write_report(report: dict[str, Any], path: Path) -> None:
     """Write the report whole or not at all: for people where `path` ends in `.txt`, else as JSON."""
     text = format_report(report) if path.suffix == ".txt" else json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     write_whole(path, [text])
-
-
-def write_whole(path: Path, parts: Iterable[str]) -> None:
-    """Write text so that the file is never seen half-written, and a failure leaves what was there before."""
-    staging = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(staging, "w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
-            file.writelines(parts)
-        os.replace(staging, path)
-    finally:
-        staging.unlink(missing_ok=True)
 
 
 def format_report(report: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """How far a long file is, beside it in `FILE.progress`, so that `--resume` can go on; and the bar that shows it."""
 
 import json
-import os
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from seqtag.data.files import write_whole
 from seqtag.errors import InputError
 
 _EVERY = 10.0
@@ -72,9 +72,7 @@ class ProgressFile:
 
     def save(self, done: Done) -> None:
         """Write it whole or not at all."""
-        staging = self.path.with_name(f".{self.path.name}.tmp")
-        staging.write_text(json.dumps({"settings": self.settings, "done": asdict(done)}) + "\n", encoding="utf-8")
-        os.replace(staging, self.path)
+        write_whole(self.path, [json.dumps({"settings": self.settings, "done": asdict(done)}) + "\n"])
         self._last = time.monotonic()
 
     def end(self) -> None:

@@ -2,13 +2,13 @@
 
 import datetime
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from seqtag.config import Config
+from seqtag.data.files import write_whole
 from seqtag.errors import InputError
 
 
@@ -62,10 +62,7 @@ class RunDirectory:
         self._write_config(config)
 
     def _write_config(self, config: Config) -> None:
-        staging = self.config.with_suffix(".tmp")
-        text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
-        staging.write_text(text, encoding="utf-8")
-        os.replace(staging, self.config)
+        write_whole(self.config, [yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)])
 
     def append_log(self, entry: dict[str, Any]) -> None:
         """Add a line to `log.jsonl`."""
