@@ -3,8 +3,8 @@
     python scripts/benchmark.py [--corpus FOLDER] [--peers-python PYTHON] [--part peers scaling devices]
 
 Every measure is a process of its own; they run in turn, several rounds, and the table shows the median and the spread.
-seqtag is measured through its commands and `seqtag.load`, peers by the scripts in `scripts/peers`, in an environment of
-their own if need be (`pip install -r scripts/peers/requirements.txt`): one that cannot be imported is left out and named.
+seqtag is measured through its commands and `seqtag.load`, peers by the scripts in `scripts/peers`, in an environment
+of their own if need be (`pip install -r scripts/peers/requirements.txt`); one that cannot be imported is left out.
 On a GPU:
 
     python scripts/benchmark.py --device cuda --batch 32 256 2048 --only seqtag pytorch seqtag-softmax pytorch-softmax
@@ -25,7 +25,7 @@ from typing import Any
 from benchmarking import tables
 from benchmarking.contestants import CONTESTANTS, Work
 from benchmarking.parts import measure_devices, measure_peers, measure_scaling
-from benchmarking.processes import Failed, run_seqtag_worker
+from benchmarking.processes import ProcessError, run_worker
 from rich.console import Console
 
 LEAST = 50_000
@@ -67,8 +67,8 @@ def describe_machine() -> dict[str, Any]:
     return {"processor": processor, "cores": cores, "python": platform.python_version(), "packages": packages}
 
 
-def measure(arguments: argparse.Namespace, folder: Path, console: Console) -> dict[str, Any]:
-    """Run the parts asked for and print each one's tables when it is done."""
+def measure(arguments: argparse.Namespace, folder: Path, console: Console, found: dict[str, Any]) -> None:
+    """Run the parts asked for, print each one's tables when it is done, and put what is found into `found`."""
     start = time.monotonic()
 
     def say(what: str) -> None:
@@ -78,17 +78,17 @@ def measure(arguments: argparse.Namespace, folder: Path, console: Console) -> di
     work.corpus.mkdir()
     source = ("--source", arguments.corpus.resolve()) if arguments.corpus else ()
     some = ("--sentences", arguments.sentences) if arguments.sentences else ()
-    corpus = run_seqtag_worker("corpus", *source, *some, "--least", arguments.least, "--corpus", work.corpus)
+    corpus = run_worker("corpus_worker", "corpus", *source, *some, "--least", arguments.least, "--corpus", work.corpus)
     name = arguments.corpus.name if arguments.corpus else "the sample"
-    found: dict[str, Any] = {
+    found |= {
         "machine": describe_machine(),
         "corpus": {"name": name, **corpus},
         "settings": {key: str(value) if isinstance(value, Path) else value for key, value in vars(arguments).items()},
     }
     train, valid = corpus["train"], corpus["validation"]
     console.print(
-        f"{found['machine']['processor']}, {found['machine']['cores']} cores. Corpus: {name}, {train['tokens']:,} tokens "
-        f"of {train['words']:,} words to train on, {valid['tokens']:,} to tag"
+        f"{found['machine']['processor']}, {found['machine']['cores']} cores. Corpus: {name}, {train['tokens']:,} "
+        f"tokens of {train['words']:,} words to train on, {valid['tokens']:,} to tag"
     )
     if "peers" in arguments.part:
         works = [dataclasses.replace(work, batch=batch) for batch in arguments.batch]
@@ -101,22 +101,23 @@ def measure(arguments: argparse.Namespace, folder: Path, console: Console) -> di
     if "devices" in arguments.part:
         found["devices"] = measure_devices(work, say)
         console.print(tables.devices(found["devices"]))
-    return found
 
 
 def main() -> int:
     """Measure, print, write; returns the exit code."""
     arguments = parse()
     console = Console() if sys.stdout.isatty() else Console(width=200)
+    found: dict[str, Any] = {}
+    failed = False
     with tempfile.TemporaryDirectory(prefix="seqtag-benchmark-") as folder:
         try:
-            found = measure(arguments, Path(folder), console)
-        except Failed as failed:
-            print(f"benchmark: {failed}", file=sys.stderr)
-            return 1
+            measure(arguments, Path(folder), console, found)
+        except ProcessError as error:
+            failed = True
+            print(f"benchmark: {error}", file=sys.stderr)
     arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     console.print(f"written: {arguments.output}")
-    return 0
+    return int(failed)
 
 
 if __name__ == "__main__":

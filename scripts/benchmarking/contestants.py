@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarking.processes import PEERS, Done, run, run_seqtag_worker
+from benchmarking.processes import PEERS, Done, run, run_worker
 from benchmarking.summary import flat
 
 SENTENCE = "Ada Lovelace met Charles Babbage in London ."
@@ -73,12 +73,13 @@ class Contestant:
                 "train": done.result["tokens_per_second"],
                 "train_memory": done.peak_memory_bytes,
                 "device_memory": done.result.get("device_memory_bytes"),
+                "parameters": done.result.get("parameters"),
             }
         if not self.tags:
             return record
         if self.worker is None:
             at = ("--corpus", work.corpus, "--model", folder / "model", "--seconds", work.seconds)
-            tagged = run_seqtag_worker("tag", *at, device=work.device)
+            tagged = run_worker("seqtag_worker", "tag", *at, device=work.device)
         else:
             done = self._run(work, "tag", folder)
             tagged = {"peak_memory_bytes": done.peak_memory_bytes} | done.result
@@ -101,9 +102,7 @@ class Contestant:
         if self.worker is not None:
             return self._run(work, "one", folder).seconds
         command = [sys.executable, "-m", "seqtag.tag", "--model", str(folder / "model")]
-        for _ in range(2):
-            done = run(command, environment(work, name), text=SENTENCE + "\n")
-        return done.seconds
+        return [run(command, environment(work, name), text=SENTENCE + "\n").seconds for _ in range(2)][-1]
 
 
 def environment(work: Work, name: str) -> dict[str, str]:
@@ -128,6 +127,7 @@ def train_seqtag(
         "train_memory": done.peak_memory_bytes,
         "compile_cached" if cached else "compile": report["compile_seconds"],
         "compiled_shapes": report["compiled_shapes"],
+        "parameters": report.get("parameters"),
     }
 
 

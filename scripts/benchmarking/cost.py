@@ -23,8 +23,8 @@ class Sizes(NamedTuple):
 def flops_per_token(sizes: Sizes) -> dict[str, float]:
     """Multiplications and additions of the forward pass for one token.
 
-    `chars` is the convolution, `lstm` the input and recurrent products of both directions, `emissions` the scores of the
-    tags, `crf` one step of the forward or Viterbi recursion (an addition and a reduction for each pair of tags).
+    `chars` is the convolution, `lstm` the input and recurrent products of both directions, `emissions` the scores of
+    the tags, `crf` a step of the forward or Viterbi recursion (an addition and a reduction for each pair of tags).
     """
     features = sizes.word_dim + sizes.filters
     parts = {

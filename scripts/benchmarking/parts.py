@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarking.contestants import CONTESTANTS, Work, train_seqtag
 from benchmarking.cost import TRAINING, Sizes, core_hours, flops_per_token, share_of_peak
-from benchmarking.processes import Failed, run, run_seqtag_worker
+from benchmarking.processes import ProcessError, run, run_worker
 from benchmarking.summary import Record, ratios, slope, summarize
 
 Say = Callable[[str], None]
@@ -27,13 +27,13 @@ def measure_peers(
     """Everybody in turn, several rounds; for each batch size of `works`."""
     left_out = unavailable(works[0].python, only)
     names = [name for name in only if name not in left_out]
-    peak = run_seqtag_worker("peak", "--seconds", min(4.0, works[0].seconds), device=works[0].device)
+    peak = run_worker("seqtag_worker", "peak", "--seconds", min(4.0, works[0].seconds), device=works[0].device)
     flops = flops_per_token(sizes_of(corpus))
     by_batch = {}
     for work in works:
         if any(CONTESTANTS[name].planned for name in names):
             size = ("--batch-tokens", 16 * work.batch)
-            run_seqtag_worker("plan", "--corpus", work.corpus, "--output", work.plan, *size)
+            run_worker("corpus_worker", "plan", "--corpus", work.corpus, "--output", work.plan, *size)
         records: dict[str, list[Record]] = {name: [] for name in names}
         for round_number in range(1, rounds + 1):
             bare = {python: run([python, "-c", "pass"]).seconds for python in {sys.executable, work.python}}
@@ -45,7 +45,7 @@ def measure_peers(
                 own = sys.executable if contestant.worker is None else work.python
                 try:
                     records[name].append(contestant.measure(work, name, round_number, bare[own]))
-                except Failed as failed:
+                except ProcessError as failed:
                     left_out[name] = str(failed)
         by_batch[str(work.batch)] = {
             name: _described(name, records, flops, max(peak["numpy_flops"], peak["jax_flops"]))
@@ -85,7 +85,7 @@ def unavailable(python: str, names: Sequence[str]) -> dict[str, str]:
         modules = f"{contestant.imported}, torchcrf" if contestant.worker == "torch_lstm" else contestant.imported
         try:
             run([python if contestant.worker else sys.executable, "-c", f"import {modules}"])
-        except Failed as failed:
+        except ProcessError as failed:
             reasons[name] = str(failed)
     return reasons
 
@@ -103,15 +103,13 @@ def measure_scaling(work: Work, exponent: int, steps: int, quick: bool, say: Say
         found["step"][name] = {}
         for value in (values[0], values[-1]) if quick else values:
             say(f"step: {name} {value}")
-            result = run_seqtag_worker(
-                "step", f"--{name}", value, "--steps", steps, module="scaling_worker", device=work.device
-            )
+            result = run_worker("scaling_worker", "step", f"--{name}", value, "--steps", steps, device=work.device)
             found["step"][name][str(value)] = result
     output = work.folder / "linear"
     train_seqtag(work, output, "linear")
     say(f"tagging 10^4 to 10^{exponent} tokens")
     at = ("--corpus", work.corpus, "--model", output / "model", "--exponent", exponent)
-    rows = run_seqtag_worker("linear", *at, device=work.device)["linear"]
+    rows = run_worker("seqtag_worker", "linear", *at, device=work.device)["linear"]
     found["linear"] = rows
     # From 10^5 on, since the smallest is little more than the start of the pipeline.
     kept = rows[1:] if len(rows) > 2 else rows

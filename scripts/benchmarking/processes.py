@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 PEERS = SCRIPTS / "peers"
 
 
-class Failed(Exception):
+class ProcessError(Exception):
     """A process that did not end well; says why in its own last lines."""
 
 
@@ -33,7 +33,7 @@ class Done(NamedTuple):
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None, text: str = "") -> Done:
-    """Run a command to its end, `text` on its standard input. Raises Failed."""
+    """Run a command to its end, `text` on its standard input. Raises ProcessError."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
         given.write(text.encode())
         given.seek(0)
@@ -56,16 +56,14 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None, te
         if process.returncode != 0:
             errors.seek(0)
             lines = errors.read().decode(errors="replace").strip().splitlines()
-            raise Failed(" ".join(lines[-1:]) or f"exit code {process.returncode}")
+            raise ProcessError(" ".join(lines[-1:]) or f"exit code {process.returncode}")
         output.seek(0)
         unit = 1 if sys.platform == "darwin" else 1024
         return Done(output.read().decode(), seconds, usage.ru_maxrss * unit)
 
 
-def run_seqtag_worker(
-    task: str, *arguments: object, module: str = "seqtag_worker", device: str = "cpu"
-) -> dict[str, Any]:
-    """A task of `seqtag_worker.py` or another module here; its result, with the peak of its memory."""
+def run_worker(module: str, task: str, *arguments: object, device: str = "cpu") -> dict[str, Any]:
+    """A task of a worker here, which has seqtag at hand; its result, with the peak of its memory."""
     command = [sys.executable, "-m", f"benchmarking.{module}", task, *map(str, arguments)]
     done = run(command, {"JAX_PLATFORMS": "cpu"} if device == "cpu" else None)
     return {"peak_memory_bytes": done.peak_memory_bytes} | done.result

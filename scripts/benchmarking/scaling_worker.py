@@ -10,11 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarking.seqtag_worker import measuring
+from peers import measuring
 
 
 def make_sentences(vocabulary: int, length: int, tags: int, tokens: int) -> list[tuple[list[str], list[str]]]:
-    """Sentences of this length that hold every word and tag once or more; `tags` counts O, B-X and I-X of each label."""
+    """Sentences of this length with every word and tag in them; `tags` counts O, and B and I of each label."""
     names = ["O", *(f"{part}-L{label}" for label in range((tags - 1) // 2) for part in "BI")]
     count = -(-max(tokens, vocabulary) // length)
     sentences = []

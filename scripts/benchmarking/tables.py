@@ -91,9 +91,9 @@ def notes(found: dict[str, Any]) -> Iterator[str]:
         f"{found['flops_per_token']['forward'] / 1e6:.2f} MFLOP a token forward, three times that in training."
     )
     yield (
-        "In brackets: seqtag's rate over the peer's, the median over rounds. Rates count the corpus's tokens for everybody. "
-        "Core-hours = 10^12 / rate x cores busy / 3600. Tokens in and raw text in give tags to the caller; seqtag's "
-        "give probabilities too. `import seqtag` loads JAX later; the whole process includes it."
+        "In brackets: seqtag's rate over the peer's, the median over rounds. Rates count the corpus's tokens for "
+        "everybody; raw text is its tokens joined by blanks. Core-hours = 10^12 / rate x cores busy / 3600. All give "
+        "tags to the caller, seqtag with probabilities. `import seqtag` loads JAX later; the whole process includes it."
     )
 
 

@@ -1,6 +1,6 @@
 """python-crfsuite: a linear chain over hand-made features (word, affixes, shape, neighbours), as in its tutorial.
 
-Training is L-BFGS over the whole corpus. Its rate counts the corpus once an iteration, and includes making the features.
+Training is L-BFGS over the whole corpus. Its rate counts the corpus once an iteration and includes making features.
 Raw text is cut by a regular expression. One process uses one core.
 """
 

@@ -1,7 +1,7 @@
 """Flair: a SequenceTagger of the same sizes, trained by its ModelTrainer.
 
-Words are its OneHotEmbeddings (a table of 100 features a word), characters its CharacterEmbeddings (a BiLSTM, 50 features),
-since the pretrained embeddings that it is used with otherwise have to be downloaded.
+Words are its OneHotEmbeddings (a table of 100 features a word), characters its CharacterEmbeddings (a BiLSTM of 50
+features), since the pretrained embeddings that it is used with otherwise have to be downloaded.
 """
 
 import os

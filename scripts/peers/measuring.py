@@ -1,8 +1,8 @@
 """What the workers share: their arguments, reading the corpus, the clock, and the JSON they end with.
 
-A worker is called as `python worker.py TASK --corpus FOLDER --model FOLDER [...]`. Tasks: `train` fits a model for some
-seconds and saves it; `tag` times tagging with it; `one` tags one sentence and ends, for the time of a whole process. The
-last line of its output is a JSON object. Needs nothing but the standard library.
+A worker is called as `python worker.py TASK --corpus FOLDER --model FOLDER [...]`. Tasks: `train` fits a model for
+some seconds and saves it; `tag` times tagging with it; `one` tags one sentence and ends, for the time of a whole
+process. The last line of its output is a JSON object. Needs nothing but the standard library.
 """
 
 import argparse
@@ -79,26 +79,27 @@ def tagging(
     seconds: float,
     tokens: Callable[[list[list[str]]], Any],
     raw: Callable[[list[str]], Any],
+    one: Callable[[str], Any] | None = None,
 ) -> dict[str, Any]:
     """The rates from tokens and from raw text (tokens joined by blanks), and the milliseconds of one short text.
 
-    All are per token of the corpus, however a peer cuts the text.
+    All are per token of the corpus, however a peer cuts the text. `one` tags a single text.
     """
     counts = [len(sentence.tokens) for sentence in sentences]
     result: dict[str, Any] = {
         "tokens": rate(tokens, [sentence.tokens for sentence in sentences], counts, seconds),
         "raw": rate(raw, [" ".join(sentence.tokens) for sentence in sentences], counts, seconds),
     }
-    result["short_text_ms"] = short_text_ms(raw)
+    result["short_text_ms"] = short_text_ms(one or (lambda text: raw([text])))
     return result
 
 
-def short_text_ms(raw: Callable[[list[str]], Any]) -> float:
+def short_text_ms(one: Callable[[str], Any]) -> float:
     """Median milliseconds of one short text after the first few."""
     times = []
     for _ in range(25):
         start = time.perf_counter()
-        raw([SENTENCE])
+        one(SENTENCE)
         times.append(time.perf_counter() - start)
     return 1000 * sorted(times[5:])[10]
 

@@ -1,4 +1,4 @@
-"""spaCy: the `efficiency` pipeline for ner (hashed embeddings, convolutions, a transition parser), with its own defaults.
+"""spaCy: the `efficiency` pipeline for ner (hashed embeddings, convolutions, transition parser), with its defaults.
 
 Trained by `nlp.update` on batches of sentences. A transition parser keeps about one core busy.
 """
@@ -46,11 +46,11 @@ def tag(arguments) -> dict:
     """Time tagging from tokens (ready-made Docs) and from raw text (spaCy's own tokenizer)."""
     nlp = spacy.load(arguments.model)
 
-    def tokens(texts: list[list[str]]) -> list[tuple]:
+    def tokens(texts: list[list[str]]) -> list:
         docs = (Doc(nlp.vocab, words=text) for text in texts)
         return [doc.ents for doc in nlp.pipe(docs)]
 
-    def raw(texts: list[str]) -> list[tuple]:
+    def raw(texts: list[str]) -> list:
         return [doc.ents for doc in nlp.pipe(texts)]
 
     if arguments.task == "one":

@@ -41,7 +41,7 @@ class Ids(NamedTuple):
             tags.update(bioes(sentence.tags))
         return cls(words, chars, sorted(tags))
 
-    def index(self, sentence: Sentence) -> Indexed:
+    def indexed(self, sentence: Sentence) -> Indexed:
         """The integers of a sentence."""
         words = [self.words.get(_DIGIT.sub("0", token), UNKNOWN) for token in sentence.tokens]
         chars = [[self.chars.get(char, UNKNOWN) for char in _ends(token)] for token in sentence.tokens]
