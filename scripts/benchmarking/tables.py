@@ -29,8 +29,9 @@ def peers(found: dict[str, Any]) -> Iterator[Table]:
     for batch, rows in found["batches"].items():
         yield training(rows, f"Training, batches of {batch} sentences")
         tagged = {name: row for name, row in rows.items() if "raw" in row["summary"]}
-        yield tagging(tagged, f"Tagging, batches of {batch} sentences for the peers that have them")
-        yield starting(tagged)
+        if tagged:
+            yield tagging(tagged, f"Tagging, batches of {batch} sentences for the peers that have them")
+            yield starting(tagged)
 
 
 def training(rows: dict[str, Any], title: str) -> Table:
