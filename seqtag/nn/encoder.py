@@ -1,12 +1,21 @@
 """The encoder: a stack of recurrent layers over embedded tokens, parameters in Flax NNX."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from seqtag.nn.dropout import dropout
-from seqtag.nn.recurrent import CELLS, Carry, continue_direction, recurrent_layer
+from seqtag.nn.recurrent import (
+    CELLS,
+    Carry,
+    continue_direction,
+    in_reading_order,
+    recurrent_layer,
+    side_by_side,
+)
 
 
 class RecurrentLayer(nnx.Module):
@@ -30,11 +39,15 @@ class RecurrentLayer(nnx.Module):
             # The forget gate starts open (Jozefowicz et al. 2015).
             return zeros.at[hidden_size : 2 * hidden_size].set(1.0) if cell == "lstm" else zeros
 
-        count = 2 if bidirectional else 1
+        self.directions = 2 if bidirectional else 1
         shape = (in_features, gates * hidden_size)
-        self.input_kernels = nnx.List(nnx.Param(glorot(rngs.params(), shape)) for _ in range(count))
-        self.recurrent_kernels = nnx.List(nnx.Param(recurrent_kernel()) for _ in range(count))
-        self.biases = nnx.List(nnx.Param(bias()) for _ in range(count))
+
+        def of_each(make: Callable[[], Array]) -> nnx.Param:
+            return nnx.Param(jnp.stack([make() for _ in range(self.directions)]))
+
+        self.input_kernels = of_each(lambda: glorot(rngs.params(), shape))
+        self.recurrent_kernels = of_each(recurrent_kernel)
+        self.biases = of_each(bias)
 
     def __call__(
         self,
@@ -43,31 +56,40 @@ class RecurrentLayer(nnx.Module):
         ends: Bool[Array, "batch time"],
     ) -> Float[Array, "batch time hidden"]:
         """Hidden states, both directions side by side."""
-        inputs = tuple(self._projected(values, direction) for direction in range(len(self.input_kernels)))
-        kernels = tuple(kernel[...] for kernel in self.recurrent_kernels)
-        hidden = recurrent_layer(CELLS[self.cell], inputs, kernels, starts, ends, jnp.dtype(self.precision))
-        return jnp.concatenate(hidden, axis=-1).swapaxes(0, 1)
-
-    def _projected(self, values: Float[Array, "batch time features"], direction: int) -> Array:
-        """Inputs times input kernel, time first."""
+        over_time = in_reading_order(values.swapaxes(0, 1), self.directions)
         precision = jnp.dtype(self.precision)
-        over_time = values.swapaxes(0, 1).astype(precision)
-        kernel, bias = self.input_kernels[direction][...], self.biases[direction][...]
-        return jnp.matmul(over_time, kernel.astype(precision), preferred_element_type=jnp.float32) + bias
+        inputs = self._projected(over_time, self.input_kernels[...], self.biases[...])
+        hidden = recurrent_layer(CELLS[self.cell], inputs, self.recurrent_kernels[...], starts, ends, precision)
+        return side_by_side(hidden)
+
+    def _projected(
+        self,
+        values: Float[Array, "directions time batch features"],
+        kernels: Float[Array, "directions features gates"],
+        biases: Float[Array, "directions gates"],
+    ) -> Float[Array, "directions time batch gates"]:
+        """Inputs times input kernels."""
+        precision = jnp.dtype(self.precision)
+        products = jnp.einsum(
+            "dtbf,dfg->dtbg", values.astype(precision), kernels.astype(precision), preferred_element_type=jnp.float32
+        )
+        return products + biases[:, None, None]
 
     def initial_carry(self, batch: int) -> Carry:
         """The state before a sentence."""
-        hidden_size = self.recurrent_kernels[0].shape[0]
+        hidden_size = self.recurrent_kernels.shape[1]
         return (jnp.zeros((batch, hidden_size)),) * CELLS[self.cell].states
 
     def continued(
         self, values: Float[Array, "batch time features"], carry: Carry, mask: Bool[Array, "batch time"], direction: int
     ) -> tuple[Float[Array, "batch time hidden"], Carry]:
         """Hidden states of one direction (0 forwards, 1 backwards) over a piece of a sentence, and the next state."""
+        own = slice(direction, direction + 1)
+        over_time = values.swapaxes(0, 1)[None]
         hidden, carry = continue_direction(
             CELLS[self.cell],
-            self._projected(values, direction),
-            self.recurrent_kernels[direction][...],
+            self._projected(over_time, self.input_kernels[...][own], self.biases[...][own])[0],
+            self.recurrent_kernels[...][direction],
             carry,
             mask,
             reverse=direction == 1,

@@ -57,7 +57,7 @@ class LongSentences:
         values: Callable[[int], Any] = embedded
         for number, layer in enumerate(model.encoder.layers):
             backwards: list[Any] = []
-            if len(layer.input_kernels) == 2:
+            if layer.directions == 2:
                 carry = layer.initial_carry(1)
                 for index in reversed(range(len(pieces))):
                     hidden, carry = self._run(number, 1, weights, values(index), carry, masks[index])

@@ -22,20 +22,28 @@ Carry = tuple[Array, ...]  # hidden state first, each [batch, hidden]
 
 
 class Cell(NamedTuple):
-    """One time step without its matrix products.
+    """One time step without its matrix products, and the way back through it.
 
-    `step(carry, inputs, recurrent)` takes the projected input and the projected hidden state, each
-    `[batch, gates * hidden]`, and gives the next carry, whose first element is the output.
+    Arrays are `[..., hidden]`, and `[..., gates * hidden]` where they hold gates.
     """
 
     gates: int
     states: int
-    step: Callable[[Carry, Array, Array], Carry]
+    kept: int
+    """How many times `hidden` features `step` keeps for `pull`."""
+    pulled: int
+    """How many arrays of gates `pull` gives."""
+    step: Callable[[Carry, Array, Array], tuple[Carry, Array]]
+    """`(before, inputs, recurrent) -> (after, kept)`: from the state, the projected input and the projected hidden
+    state to the next state, whose first element is the output, and what `pull` needs."""
+    pull: Callable[[Carry, Carry, Array, Carry], tuple[Carry, tuple[Array, ...]]]
+    """`(before, after, kept, d_after) -> (d_before, (d_inputs, d_recurrent))`: the gradient of `step`; one array for both
+    where they are the same."""
 
 
-def _lstm_step(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
+def _lstm_step(before: Carry, inputs: Array, recurrent: Array) -> tuple[Carry, Array]:
     """Hochreiter and Schmidhuber (1997) with forget gates (Gers et al. 2000); gates in the order i, f, g, o."""
-    _, cell = carry
+    _, cell = before
     # One tanh serves all gates: sigmoid(x) = (tanh(x / 2) + 1) / 2. Transcendentals are what the loop spends on here.
     hidden_size = cell.shape[-1]
     gates = inputs + recurrent
@@ -44,58 +52,97 @@ def _lstm_step(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
     squashed = jnp.where(is_candidate, squashed, squashed * 0.5 + 0.5)
     i, f, g, o = jnp.split(squashed, 4, axis=-1)
     cell = f * cell + i * g
-    return o * jnp.tanh(cell), cell
+    return (o * jnp.tanh(cell), cell), squashed
 
 
-def _gru_step(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
+def _lstm_pull(before: Carry, after: Carry, kept: Array, d_after: Carry) -> tuple[Carry, tuple[Array]]:
+    i, f, g, o = jnp.split(kept, 4, axis=-1)
+    d_hidden, d_cell = d_after
+    squashed = jnp.tanh(after[1])
+    d_cell = d_cell + d_hidden * o * (1 - squashed * squashed)
+    d_gates = jnp.concatenate(
+        [
+            d_cell * g * i * (1 - i),
+            d_cell * before[1] * f * (1 - f),
+            d_cell * i * (1 - g * g),
+            d_hidden * squashed * o * (1 - o),
+        ],
+        axis=-1,
+    )
+    return (jnp.zeros_like(d_hidden), d_cell * f), (d_gates,)
+
+
+def _gru_step(before: Carry, inputs: Array, recurrent: Array) -> tuple[Carry, Array]:
     """Cho et al. (2014), reset gate after the product; gates in the order r, z, n."""
-    (hidden,) = carry
+    (hidden,) = before
     ir, iz, candidate = jnp.split(inputs, 3, axis=-1)
     hr, hz, hn = jnp.split(recurrent, 3, axis=-1)
     reset = jax.nn.sigmoid(ir + hr)
     update = jax.nn.sigmoid(iz + hz)
     candidate = jnp.tanh(candidate + reset * hn)
-    return ((1 - update) * candidate + update * hidden,)
+    return ((1 - update) * candidate + update * hidden,), jnp.concatenate([reset, update, candidate, hn], axis=-1)
 
 
-def _rnn_step(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
+def _gru_pull(before: Carry, after: Carry, kept: Array, d_after: Carry) -> tuple[Carry, tuple[Array, Array]]:
+    reset, update, candidate, hn = jnp.split(kept, 4, axis=-1)
+    (d_hidden,) = d_after
+    d_candidate = d_hidden * (1 - update) * (1 - candidate * candidate)
+    d_reset = d_candidate * hn * reset * (1 - reset)
+    d_update = d_hidden * (before[0] - candidate) * update * (1 - update)
+    d_inputs = jnp.concatenate([d_reset, d_update, d_candidate], axis=-1)
+    d_recurrent = jnp.concatenate([d_reset, d_update, d_candidate * reset], axis=-1)
+    return (d_hidden * update,), (d_inputs, d_recurrent)
+
+
+def _rnn_step(before: Carry, inputs: Array, recurrent: Array) -> tuple[Carry, Array]:
     """Elman (1990)."""
-    return (jnp.tanh(inputs + recurrent),)
+    hidden = jnp.tanh(inputs + recurrent)
+    return (hidden,), hidden
 
 
-CELLS = {"lstm": Cell(4, 2, _lstm_step), "gru": Cell(3, 1, _gru_step), "rnn": Cell(1, 1, _rnn_step)}
+def _rnn_pull(before: Carry, after: Carry, kept: Array, d_after: Carry) -> tuple[Carry, tuple[Array]]:
+    (d_hidden,) = d_after
+    return (jnp.zeros_like(d_hidden),), (d_hidden * (1 - kept * kept),)
 
 
-class Direction(NamedTuple):
-    """The arrays of one reading direction, time first. `keep` is 0 before a sentence's first token as read, else 1."""
-
-    inputs: Float[Array, "time batch gates"]
-    keep: Float[Array, "time batch 1"]
-    kernel: Float[Array, "hidden gates"]
+CELLS = {
+    "lstm": Cell(4, 2, 4, 1, _lstm_step, _lstm_pull),
+    "gru": Cell(3, 1, 4, 2, _gru_step, _gru_pull),
+    "rnn": Cell(1, 1, 1, 1, _rnn_step, _rnn_pull),
+}
 
 
 def recurrent_layer(
     cell: Cell,
-    inputs: tuple[Float[Array, "time batch gates"], ...],
-    kernels: tuple[Float[Array, "hidden gates"], ...],
+    inputs: Float[Array, "directions time batch gates"],
+    kernels: Float[Array, "directions hidden gates"],
     starts: Bool[Array, "batch time"],
     ends: Bool[Array, "batch time"],
     precision: Any = jnp.float32,
-) -> tuple[Float[Array, "time batch hidden"], ...]:
-    """The hidden states of one direction (first element) or two (the second reads backwards).
+) -> Float[Array, "directions time batch hidden"]:
+    """The hidden states of one direction or two, each in its own reading order.
 
     Args:
-        inputs: projected inputs, bias included, one array per direction, time first.
+        inputs: projected inputs, bias included, in the order in which each direction reads: the second backwards.
         kernels: recurrent kernels.
         starts: True at the first token of a sentence.
         ends: True at the last token of a sentence.
         precision: type of the operands of the recurrent product; sums stay float32.
     """
-    directions = tuple(
-        Direction(projected, 1.0 - boundary.T[:, :, None].astype(projected.dtype), kernel)
-        for projected, kernel, boundary in zip(inputs, kernels, (starts, ends), strict=False)
-    )
-    return _layer(cell, precision, directions)
+    first = jnp.stack([starts.T, ends.T[::-1]])[: inputs.shape[0]]
+    keep = 1.0 - first[..., None].astype(inputs.dtype)
+    return _layer(cell, precision, inputs, kernels, keep)
+
+
+def in_reading_order(values: Float[Array, "time *rest"], directions: int) -> Float[Array, "directions time *rest"]:
+    """The same values for each direction: as they are, and backwards."""
+    return jnp.stack([values, values[::-1]]) if directions == 2 else values[None]
+
+
+def side_by_side(hidden: Float[Array, "directions time batch hidden"]) -> Float[Array, "batch time features"]:
+    """Hidden states of both directions beside one another, each at its own token."""
+    parts = [hidden[0], hidden[1, ::-1]] if hidden.shape[0] == 2 else [hidden[0]]
+    return jnp.concatenate(parts, axis=-1).swapaxes(0, 1)
 
 
 def continue_direction(
@@ -115,7 +162,7 @@ def continue_direction(
 
     def step(carry: Carry, at: tuple[Array, Array]) -> tuple[Carry, Array]:
         projected, is_real = at
-        carry = cell.step(carry, projected, _product(carry[0], kernel, precision))
+        carry, _ = cell.step(carry, projected, _product(carry[0][None], kernel[None], precision)[0])
         carry = tuple(jnp.where(is_real[:, None], state, 0.0) for state in carry)
         return carry, carry[0]
 
@@ -123,99 +170,84 @@ def continue_direction(
     return hidden, carry
 
 
-def _position(direction: int, step: Array, time: int) -> Array:
-    return step if direction == 0 else time - 1 - step
-
-
 def _product(left: Array, right: Array, precision: Any) -> Array:
-    return lax.dot(left.astype(precision), right.astype(precision), preferred_element_type=jnp.float32)
+    """Matrix products of all directions at once, which keeps the cores busy where a batch has few rows."""
+    return lax.dot_general(
+        left.astype(precision),
+        right.astype(precision),
+        (((2,), (1,)), ((0,), (0,))),
+        preferred_element_type=jnp.float32,
+    )
 
 
-def _set(stack: Array, index: Array, value: Array) -> Array:
-    return lax.dynamic_update_index_in_dim(stack, value, index, 0)
+def _at(stack: Array, index: Array) -> Array:
+    return lax.dynamic_index_in_dim(stack, index, axis=1, keepdims=False)
+
+
+def _set(stack: Array, value: Array, index: Array) -> Array:
+    return lax.dynamic_update_index_in_dim(stack, value, index, axis=1)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _layer(cell: Cell, precision: Any, directions: tuple[Direction, ...]) -> tuple[Array, ...]:
-    return _forward(cell, precision, directions)[0]
+def _layer(cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Array) -> Array:
+    return _loop(cell, precision, inputs, kernels, keep)[0][0]
 
 
-def _forward(cell: Cell, precision: Any, directions: tuple[Direction, ...]) -> tuple[tuple[Array, ...], Any]:
-    time, batch, gates = directions[0].inputs.shape
-    hidden_size = gates // cell.gates
-    zeros = jnp.zeros((batch, hidden_size), jnp.float32)
-
-    def step(t: Array, loop: list) -> list:
-        after = []
-        for d, ((carry, stacks, projections), this) in enumerate(zip(loop, directions, strict=True)):
-            at = _position(d, t, time)
-            carry = tuple(state * this.keep[at] for state in carry)
-            recurrent = _product(carry[0], this.kernel, precision)
-            carry = cell.step(carry, this.inputs[at], recurrent)
-            stacks = tuple(_set(stack, at, state) for stack, state in zip(stacks, carry, strict=True))
-            after.append((carry, stacks, _set(projections, at, recurrent)))
-        return after
-
-    start = [
-        (
-            (zeros,) * cell.states,
-            (jnp.zeros((time, batch, hidden_size), jnp.float32),) * cell.states,
-            jnp.zeros((time, batch, gates), jnp.float32),
-        )
-        for _ in directions
-    ]
-    end = lax.fori_loop(0, time, step, start)
-    stacks = tuple(stacks for _, stacks, _ in end)
-    projections = tuple(projections for _, _, projections in end)
-    return tuple(states[0] for states in stacks), (directions, stacks, projections)
+def _forward(cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Array) -> tuple[Array, Any]:
+    states, kept = _loop(cell, precision, inputs, kernels, keep)
+    return states[0], (states, kept, kernels, keep)
 
 
-def _before(direction: int, states: Array) -> Array:
-    """The states each step began with, by position: those of the neighbour read before."""
-    edge = jnp.zeros_like(states[:1])
-    return jnp.concatenate([edge, states[:-1]] if direction == 0 else [states[1:], edge])
+def _loop(
+    cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Array
+) -> tuple[tuple[Array, ...], Array]:
+    """The states after every step, hidden states first, and what `cell.pull` needs of every step."""
+    directions, time, batch, _ = inputs.shape
+    hidden_size = kernels.shape[1]
+
+    def step(t: Array, loop: tuple[Carry, tuple[Array, ...], Array]) -> tuple[Carry, tuple[Array, ...], Array]:
+        before, states, kept = loop
+        before = tuple(state * _at(keep, t) for state in before)
+        after, own = cell.step(before, _at(inputs, t), _product(before[0], kernels, precision))
+        states = tuple(_set(stack, state, t) for stack, state in zip(states, after, strict=True))
+        return after, states, _set(kept, own, t)
+
+    carry = (jnp.zeros((directions, batch, hidden_size), jnp.float32),) * cell.states
+    states = (jnp.zeros((directions, time, batch, hidden_size), jnp.float32),) * cell.states
+    kept = jnp.zeros((directions, time, batch, cell.kept * hidden_size), jnp.float32)
+    _, states, kept = lax.fori_loop(0, time, step, (carry, states, kept))
+    return states, kept
 
 
-def _backward(cell: Cell, precision: Any, residuals: Any, cotangents: tuple[Array, ...]) -> tuple[Any]:
-    directions, stacks, projections = residuals
-    time, batch, gates = directions[0].inputs.shape
-    hidden_size = gates // cell.gates
-    # What each step saw as its carry, resets applied.
-    befores = [
-        tuple(_before(d, states) * this.keep for states in stack)
-        for d, (stack, this) in enumerate(zip(stacks, directions, strict=True))
-    ]
-    transposed = [this.kernel.T for this in directions]
+def _backward(cell: Cell, precision: Any, residuals: Any, d_output: Array) -> tuple[Array, Array, Array]:
+    states, kept, kernels, keep = residuals
+    time = d_output.shape[1]
+    transposed = kernels.swapaxes(1, 2)
 
-    def step(t: Array, loop: list) -> list:
-        after = []
-        for d, ((d_carry, d_inputs, d_recurrents), this) in enumerate(zip(loop, directions, strict=True)):
-            at = _position(d, time - 1 - t, time)
-            carry = tuple(states[at] for states in befores[d])
-            d_carry = (d_carry[0] + cotangents[d][at], *d_carry[1:])
-            _, pull = jax.vjp(cell.step, carry, this.inputs[at], projections[d][at])
-            d_carry, d_input, d_recurrent = pull(d_carry)
-            d_hidden = d_carry[0] + _product(d_recurrent, transposed[d], precision)
-            d_carry = tuple(d_state * this.keep[at] for d_state in (d_hidden, *d_carry[1:]))
-            after.append((d_carry, _set(d_inputs, at, d_input), _set(d_recurrents, at, d_recurrent)))
-        return after
+    def step(count: Array, loop: tuple[Carry, tuple[Array, ...]]) -> tuple[Carry, tuple[Array, ...]]:
+        t = time - 1 - count
+        d_after, d_gates = loop
+        # At the first step there is no state before; whatever is read there, `keep` is 0.
+        before = tuple(_at(stack, jnp.maximum(t - 1, 0)) * _at(keep, t) for stack in states)
+        after = tuple(_at(stack, t) for stack in states)
+        d_after = (d_after[0] + _at(d_output, t), *d_after[1:])
+        d_before, own = cell.pull(before, after, _at(kept, t), d_after)
+        d_gates = tuple(_set(stack, value, t) for stack, value in zip(d_gates, own, strict=True))
+        d_hidden = d_before[0] + _product(own[-1], transposed, precision)
+        return tuple(state * _at(keep, t) for state in (d_hidden, *d_before[1:])), d_gates
 
-    zeros = jnp.zeros((batch, hidden_size), jnp.float32)
-    stack = jnp.zeros((time, batch, gates), jnp.float32)
-    end = lax.fori_loop(0, time, step, [((zeros,) * cell.states, stack, stack) for _ in directions])
+    d_carry = (jnp.zeros(d_output[:, 0].shape, jnp.float32),) * cell.states
+    stack = jnp.zeros((*d_output.shape[:3], kernels.shape[2]), jnp.float32)
+    _, d_gates = lax.fori_loop(0, time, step, (d_carry, (stack,) * cell.pulled))
+    d_inputs, d_recurrents = d_gates[0], d_gates[-1]
+    before = states[0][:, :-1] * keep[:, 1:]
+    d_kernels = _product(_rows(before).swapaxes(1, 2), _rows(d_recurrents[:, 1:]), precision)
+    return d_inputs, d_kernels, jnp.zeros_like(keep)  # boundaries are not learned
 
-    gradients = []
-    for d, (_, d_inputs, d_recurrents) in enumerate(end):
-        rows = time * batch
-        d_kernel = lax.dot_general(
-            befores[d][0].reshape(rows, hidden_size).astype(precision),
-            d_recurrents.reshape(rows, gates).astype(precision),
-            (((0,), (0,)), ((), ())),
-            preferred_element_type=jnp.float32,
-        )
-        keep = jnp.zeros_like(directions[d].keep)  # boundaries are not learned
-        gradients.append(Direction(d_inputs, keep, d_kernel))
-    return (tuple(gradients),)
+
+def _rows(stack: Float[Array, "directions time batch features"]) -> Float[Array, "directions rows features"]:
+    directions, _, _, features = stack.shape
+    return stack.reshape(directions, -1, features)
 
 
 _layer.defvjp(_forward, _backward)

@@ -24,15 +24,15 @@ DIRECTIONS = [True, False]
 
 def make_layer(cell: str, bidirectional: bool) -> RecurrentLayer:
     layer = RecurrentLayer(cell, FEATURES, HIDDEN, bidirectional, "float32", nnx.Rngs(1))
-    for index, bias in enumerate(layer.biases):  # zeros would hide a bias in the wrong place
-        bias[...] = jax.random.normal(jax.random.key(index), bias[...].shape)
+    # Zeros would hide a bias in the wrong place.
+    layer.biases[...] = jax.random.normal(jax.random.key(0), layer.biases.shape)
     return layer
 
 
 def flax_cell(cell: str, layer: RecurrentLayer, direction: int) -> nnx.Module:
     """Flax's own cell with the weights of one direction of ours."""
-    inputs, recurrent = layer.input_kernels[direction][...], layer.recurrent_kernels[direction][...]
-    bias = layer.biases[direction][...]
+    inputs, recurrent = layer.input_kernels[...][direction], layer.recurrent_kernels[...][direction]
+    bias = layer.biases[...][direction]
     rngs = nnx.Rngs(0)
     if cell == "lstm":
         theirs = nnx.LSTMCell(FEATURES, HIDDEN, rngs=rngs)
@@ -52,7 +52,7 @@ def flax_cell(cell: str, layer: RecurrentLayer, direction: int) -> nnx.Module:
 def flax_outputs(cell: str, layer: RecurrentLayer, values: jax.Array) -> jax.Array:
     """Flax's cell run over each sentence by a plain Python loop, in both directions."""
     outputs = jnp.zeros((BATCH, TIME, layer.out_features))
-    for direction in range(len(layer.biases)):
+    for direction in range(layer.directions):
         theirs = flax_cell(cell, layer, direction)
         columns = slice(direction * HIDDEN, (direction + 1) * HIDDEN)
         for row, length in enumerate(LENGTHS.tolist()):
