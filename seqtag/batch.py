@@ -9,21 +9,34 @@ PADDING, UNKNOWN = 0, 1
 FIRST = 2
 
 
+class Tokens(NamedTuple):
+    """What is known of each distinct token of a batch: padding first, then the unknown word, then the tokens."""
+
+    word_ids: Int32[Any, " distinct"]
+    vector_ids: Int32[Any, " distinct"]
+    """Rows of the pretrained vectors."""
+    shape_ids: Int32[Any, " distinct"]
+    affix_ids: Int32[Any, "distinct affixes"]
+    """One column for each length of prefix, then of suffix."""
+    char_ids: Int32[Any, "distinct chars"]
+
+
+PADDING_TOKEN, UNKNOWN_TOKEN = 0, 1
+"""The first two of `Tokens`."""
+FIRST_TOKEN = 2
+
+
 class Batch(NamedTuple):
     """Integers of `batch` rows of `time` token positions; numpy on the host, JAX arrays on the device.
 
     A row holds one sentence, or several one after another, then padding.
     """
 
+    tokens: Tokens
+    token_ids: Int32[Any, "batch time"]
+    """Position in `tokens`."""
     sentence_ids: Int32[Any, "batch time"]
     """0 at padding, else the position of the token's sentence in its row, counted from 1."""
-    word_ids: Int32[Any, "batch time"]
-    vector_ids: Int32[Any, "batch time"]
-    """Rows of the pretrained vectors."""
-    shape_ids: Int32[Any, "batch time"]
-    affix_ids: Int32[Any, "batch time affixes"]
-    """One column for each length of prefix, then of suffix."""
-    char_ids: Int32[Any, "batch time chars"]
     tags: Int32[Any, "batch time"]
     """Gold tags; 0 where there are none."""
     targets: Float32[Any, "batch sentences classes"]
@@ -38,10 +51,9 @@ class Batch(NamedTuple):
         return self.sentence_ids > 0
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and token positions: what decides which compiled program serves the batch."""
-        rows, time = self.word_ids.shape
-        return rows, time
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, token positions and distinct tokens: what decides which compiled program serves the batch."""
+        return *self.token_ids.shape, len(self.tokens.word_ids)
 
 
 class Outputs(NamedTuple):

@@ -150,6 +150,9 @@ class TrainingConfig:
     """Of sgd."""
     weight_decay: float = 0.0
     """Of adamw."""
+    lazy_embeddings: bool = True
+    """Update only the rows of embedding tables that a batch looks up; the others keep their weights and moments. false:
+    every row at every step, as the optimizer's authors wrote it, at a cost that grows with the vocabulary."""
     clip_norm: float | None = 5.0
     """Scale gradients down to this global norm. Null: not at all."""
     label_loss_weight: float = 1.0

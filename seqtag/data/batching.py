@@ -10,15 +10,19 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Int32
 
-from seqtag.batch import Batch
+from seqtag.batch import FIRST_TOKEN, PADDING_TOKEN, UNKNOWN, UNKNOWN_TOKEN, Batch, Tokens
 from seqtag.data.encoding import TokenTable
 
 _STEP = 4
 """Bucket lengths are multiples of this."""
 _PACKED_LENGTH = 32
 """Positions of the first bucket where sentences are packed; the others double it."""
+
+
+_DISTINCT_SHARE = 5 / 8
+"""Of a batch's slots: so many distinct tokens, or fewer, are padded to this."""
 
 
 class Buckets(NamedTuple):
@@ -190,7 +194,7 @@ def make_batch(
         shape: rows and positions.
         sentences: how many a row may hold, for a model that labels them.
     """
-    ids, sentence_ids, tags = (np.zeros(shape, np.int32) for _ in range(3))
+    rows_of_table, sentence_ids, tags = (np.zeros(shape, np.int32) for _ in range(3))
     classes = len(table.vocabulary.classes)
     sentences = sentences if classes else 0
     targets, labelled = np.zeros((shape[0], sentences, classes), np.float32), np.zeros((shape[0], sentences), bool)
@@ -200,7 +204,7 @@ def make_batch(
         position = 0
         for number, tokens in enumerate(row, 1):
             end = position + len(tokens)
-            ids[index, position:end] = token_rows[done : done + len(tokens)]
+            rows_of_table[index, position:end] = token_rows[done : done + len(tokens)]
             sentence_ids[index, position:end] = number
             if gold is not None:
                 tags[index, position:end] = gold.tags[sentence]
@@ -211,18 +215,31 @@ def make_batch(
             position = end
             done += len(tokens)
             sentence += 1
-    words, vectors, shapes, affixes, chars = table.features(ids)
+    tokens, token_ids = _distinct(rows_of_table, table)
     return Batch(
+        tokens=tokens,
+        token_ids=token_ids,
         sentence_ids=sentence_ids,
-        word_ids=words,
-        vector_ids=vectors,
-        shape_ids=shapes,
-        affix_ids=affixes,
-        char_ids=chars,
         tags=tags,
         targets=targets,
         labelled=labelled,
     )
+
+
+def _distinct(rows: Int[np.ndarray, "batch time"], table: TokenTable) -> tuple[Tokens, Int32[np.ndarray, "batch time"]]:
+    """The distinct ones of some rows of a table, and the position of each row among them.
+
+    They are padded to one of two sizes, so that a shape of batch has two programs at most.
+    """
+    found = np.unique(rows)
+    found = found[np.searchsorted(found, 1) :]  # 0 is padding
+    token_ids = np.where(rows > 0, np.searchsorted(found, rows) + FIRST_TOKEN, PADDING_TOKEN).astype(np.int32)
+    few = int(rows.size * _DISTINCT_SHARE)
+    padded = np.zeros(FIRST_TOKEN + (few if len(found) <= few else rows.size), np.int32)
+    padded[FIRST_TOKEN : FIRST_TOKEN + len(found)] = found
+    tokens = Tokens(*table.features(padded))
+    tokens.word_ids[UNKNOWN_TOKEN] = UNKNOWN
+    return tokens, token_ids
 
 
 def sentences_of(plan: Plan, tokens: Sequence[Sequence[str]]) -> Iterator[list[Sequence[str]]]:

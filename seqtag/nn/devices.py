@@ -32,5 +32,6 @@ class Devices:
         return jax.device_put(tree, self.copied)
 
     def spread_batch(self, batch: Batch) -> Batch:
-        """A batch with its rows divided among the devices."""
-        return jax.device_put(batch, self.spread)
+        """A batch with its rows divided among the devices; each has all its distinct tokens."""
+        rest = dict.fromkeys(Batch._fields, self.spread)
+        return jax.device_put(batch, Batch(**rest | {"tokens": self.copied}))

@@ -1,8 +1,10 @@
 """Dropout as the literature uses it; the caller gives the key, none means evaluation."""
 
+import math
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 
 def dropout(
@@ -15,7 +17,7 @@ def dropout(
     if key is None or rate == 0.0:
         return values
     batch, time, features = values.shape
-    keep = jax.random.bernoulli(key, 1.0 - rate, (batch, 1 if locked else time, features))
+    keep = _keep(key, rate, (batch, 1 if locked else time, features))
     return jnp.where(keep, values / (1.0 - rate), 0.0)
 
 
@@ -27,3 +29,13 @@ def token_dropout(
         return values
     keep = jax.random.bernoulli(key, 1.0 - rate, values.shape[:2])
     return jnp.where(keep[:, :, None], values / (1.0 - rate), 0.0)
+
+
+def _keep(key: PRNGKeyArray, rate: float, shape: tuple[int, int, int]) -> Bool[Array, "batch time features"]:
+    if rate != 0.5:
+        return jax.random.bernoulli(key, 1.0 - rate, shape)
+    # A coin needs one random bit, not the 32 of a uniform number.
+    size = math.prod(shape)
+    words = jax.random.bits(key, (-(-size // 32),), jnp.uint32)
+    bits = (words[:, None] >> jnp.arange(32, dtype=jnp.uint32)) & 1
+    return bits.reshape(-1)[:size].reshape(shape) == 1

@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from seqtag.batch import PADDING, UNKNOWN, Batch
+from seqtag.batch import FIRST_TOKEN, PADDING, UNKNOWN_TOKEN, Batch, Tokens
 from seqtag.config import ModelConfig
 from seqtag.nn.encoder import RecurrentLayer
 from seqtag.vocabulary import Vocabulary
@@ -55,12 +55,15 @@ class CharacterCNN(nnx.Module):
         width = self.kernel_size
         before = (width - 1) // 2
         ids = jnp.pad(char_ids, ((0, 0), (before, width - 1 - before)), constant_values=PADDING)
-        embedded = jnp.where((ids > PADDING)[..., None], self.embedding(ids), 0.0)
+        # There are few characters and many words: each character is multiplied with the filters once, at each offset,
+        # and a word adds up what its characters give.
+        table = self.embedding.table[...].at[PADDING].set(0.0)
+        kernel = self.filters.kernel[...].reshape(width, table.shape[1], -1)
+        projected = jnp.einsum("cd,wdf->wcf", table, kernel)
         length = char_ids.shape[1]
-        # A convolution as one matrix product: its gradient is then one too.
-        windows = jnp.concatenate([embedded[:, offset : offset + length] for offset in range(width)], axis=-1)
-        activations = self.filters(windows)
-        return jnp.where((char_ids > PADDING)[..., None], activations, -jnp.inf).max(1, initial=-1e4)
+        activations = sum(projected[offset][ids[:, offset : offset + length]] for offset in range(width))
+        strongest = jnp.where((char_ids > PADDING)[..., None], activations, -jnp.inf).max(1, initial=-1e4)
+        return strongest + self.filters.bias[...]
 
 
 class CharacterLSTM(nnx.Module):
@@ -113,29 +116,39 @@ class TokenEmbeddings(nnx.Module):
     def __call__(
         self,
         batch: Batch,
-        word_drop_rates: Float[Array, " words"] | None = None,
+        word_drop_rates: Float[Array, " distinct"] | None = None,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "batch time features"]:
-        """One vector per token.
+        """One vector per token; each distinct token's is made once.
 
         Args:
             batch: the tokens.
-            word_drop_rates: by word id, the probability that the word is taken for an unknown one; with `key` only.
+            word_drop_rates: the probability that each distinct token's word is taken for an unknown one; with `key`
+                only.
             key: None means no dropout.
         """
-        word_ids = batch.word_ids
+        token_ids = batch.token_ids
+        words, others = self._parts(batch.tokens)
+        word_tokens = token_ids
         if key is not None and word_drop_rates is not None:
-            unknown = jax.random.uniform(key, word_ids.shape) < word_drop_rates[word_ids]
-            word_ids = jnp.where(unknown, UNKNOWN, word_ids)
-        parts = [self.words(word_ids)]
+            unknown = jax.random.uniform(key, token_ids.shape) < word_drop_rates[token_ids]
+            word_tokens = jnp.where(unknown, UNKNOWN_TOKEN, token_ids)
+        return jnp.concatenate([words[word_tokens], others[token_ids]], axis=-1)
+
+    def of_tokens(self, tokens: Tokens) -> Float[Array, "distinct features"]:
+        """One vector for each distinct token."""
+        return jnp.concatenate(self._parts(tokens), axis=-1)
+
+    def _parts(self, tokens: Tokens) -> tuple[Float[Array, "distinct words"], Float[Array, "distinct others"]]:
+        """What is known of each distinct token by its word, and by all else."""
+        parts = [jnp.zeros((len(tokens.word_ids), 0))]
         if hasattr(self, "vectors"):
-            parts.append(self.vectors(batch.vector_ids))
+            parts.append(self.vectors(tokens.vector_ids))
         if hasattr(self, "shapes"):
-            parts.append(self.shapes(batch.shape_ids))
+            parts.append(self.shapes(tokens.shape_ids))
         if hasattr(self, "affixes"):
-            parts.extend(affix(batch.affix_ids[..., index]) for index, affix in enumerate(self.affixes))
+            parts.extend(affix(tokens.affix_ids[:, index]) for index, affix in enumerate(self.affixes))
         if hasattr(self, "chars"):
-            rows, time, length = batch.char_ids.shape
-            features = self.chars(batch.char_ids.reshape(rows * time, length))
-            parts.append(jnp.where(batch.mask[..., None], features.reshape(rows, time, -1), 0.0))
-        return jnp.concatenate(parts, axis=-1)
+            is_token = jnp.arange(len(tokens.word_ids)) >= FIRST_TOKEN
+            parts.append(jnp.where(is_token[:, None], self.chars(tokens.char_ids), 0.0))
+        return self.words(tokens.word_ids), jnp.concatenate(parts, axis=-1)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from seqtag.nn.dropout import dropout
 from seqtag.nn.recurrent import (
@@ -14,6 +14,7 @@ from seqtag.nn.recurrent import (
     continue_direction,
     in_reading_order,
     recurrent_layer,
+    recurrent_layer_of_tokens,
     side_by_side,
 )
 
@@ -61,6 +62,22 @@ class RecurrentLayer(nnx.Module):
         inputs = self._projected(over_time, self.input_kernels[...], self.biases[...])
         hidden = recurrent_layer(CELLS[self.cell], inputs, self.recurrent_kernels[...], starts, ends, precision)
         return side_by_side(hidden)
+
+    def of_tokens(
+        self,
+        tokens: Float[Array, "distinct features"],
+        token_ids: Int[Array, "batch time"],
+        starts: Bool[Array, "batch time"],
+        ends: Bool[Array, "batch time"],
+    ) -> Float[Array, "batch time hidden"]:
+        """The same for tagging, from each distinct token's values and which token stands where."""
+        precision = jnp.dtype(self.precision)
+        values = jnp.broadcast_to(tokens, (self.directions, 1, *tokens.shape))
+        projected = self._projected(values, self.input_kernels[...], self.biases[...])[:, 0]
+        kernels = self.recurrent_kernels[...]
+        return side_by_side(
+            recurrent_layer_of_tokens(CELLS[self.cell], projected, token_ids, kernels, starts, ends, precision)
+        )
 
     def _projected(
         self,
@@ -130,9 +147,28 @@ class Encoder(nnx.Module):
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "batch time hidden"]:
         """Hidden states of the last layer; `key` None means no dropout."""
-        for index, layer in enumerate(self.layers):
-            if index > 0:
-                layer_key = None if key is None else jax.random.fold_in(key, index)
-                values = dropout(values, self.layer_dropout, layer_key, self.locked_dropout)
+        return self._upper(self.layers[0](values, starts, ends), starts, ends, key)
+
+    def of_tokens(
+        self,
+        tokens: Float[Array, "distinct features"],
+        token_ids: Int[Array, "batch time"],
+        starts: Bool[Array, "batch time"],
+        ends: Bool[Array, "batch time"],
+    ) -> Float[Array, "batch time hidden"]:
+        """The same for tagging, from each distinct token's values and which token stands where."""
+        return self._upper(self.layers[0].of_tokens(tokens, token_ids, starts, ends), starts, ends, None)
+
+    def _upper(
+        self,
+        values: Float[Array, "batch time hidden"],
+        starts: Bool[Array, "batch time"],
+        ends: Bool[Array, "batch time"],
+        key: PRNGKeyArray | None,
+    ) -> Float[Array, "batch time hidden"]:
+        """All layers but the first."""
+        for index, layer in enumerate(self.layers[1:], 1):
+            layer_key = None if key is None else jax.random.fold_in(key, index)
+            values = dropout(values, self.layer_dropout, layer_key, self.locked_dropout)
             values = layer(values, starts, ends)
         return values

@@ -78,12 +78,14 @@ class Network(nnx.Module):
     def hidden(
         self,
         batch: Batch,
-        word_drop_rates: Float[Array, " words"] | None = None,
+        word_drop_rates: Float[Array, " distinct"] | None = None,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "batch time hidden"]:
         """The encoder's state at each token; `key` None means no dropout."""
-        word_key, token_key, input_key, layer_key, _ = _keys(key)
         starts, ends = boundaries(batch.sentence_ids)
+        if key is None:
+            return self.encoder.of_tokens(self.embeddings.of_tokens(batch.tokens), batch.token_ids, starts, ends)
+        word_key, token_key, input_key, layer_key, _ = _keys(key)
         embedded = self.embeddings(batch, word_drop_rates, word_key)
         embedded = token_dropout(embedded, self.embedding_dropout, token_key)
         embedded = dropout(embedded, self.dropout, input_key, self.locked_dropout)
@@ -97,7 +99,7 @@ class Network(nnx.Module):
         self,
         batch: Batch,
         objective: LabelObjective,
-        word_drop_rates: Float[Array, " words"] | None = None,
+        word_drop_rates: Float[Array, " distinct"] | None = None,
         key: PRNGKeyArray | None = None,
     ) -> Losses:
         """Negative log likelihood of the gold tags and labels, in nats."""

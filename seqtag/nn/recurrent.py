@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 Carry = tuple[Array, ...]  # hidden state first, each [batch, hidden]
 
@@ -37,8 +37,8 @@ class Cell(NamedTuple):
     """`(before, inputs, recurrent) -> (after, kept)`: from the state, the projected input and the projected hidden
     state to the next state, whose first element is the output, and what `pull` needs."""
     pull: Callable[[Carry, Carry, Array, Carry], tuple[Carry, tuple[Array, ...]]]
-    """`(before, after, kept, d_after) -> (d_before, (d_inputs, d_recurrent))`: the gradient of `step`; one array for both
-    where they are the same."""
+    """`(before, after, kept, d_after) -> (d_before, (d_inputs, d_recurrent))`: the gradient of `step`; one array for
+    both where they are the same."""
 
 
 def _lstm_step(before: Carry, inputs: Array, recurrent: Array) -> tuple[Carry, Array]:
@@ -129,12 +129,36 @@ def recurrent_layer(
         ends: True at the last token of a sentence.
         precision: type of the operands of the recurrent product; sums stay float32.
     """
-    first = jnp.stack([starts.T, ends.T[::-1]])[: inputs.shape[0]]
-    keep = 1.0 - first[..., None].astype(inputs.dtype)
-    return _layer(cell, precision, inputs, kernels, keep)
+    return _layer(cell, precision, inputs, kernels, _keep(starts, ends, kernels.shape[0]))
 
 
-def in_reading_order(values: Float[Array, "time *rest"], directions: int) -> Float[Array, "directions time *rest"]:
+def recurrent_layer_of_tokens(
+    cell: Cell,
+    projected: Float[Array, "directions distinct gates"],
+    token_ids: Int[Array, "batch time"],
+    kernels: Float[Array, "directions hidden gates"],
+    starts: Bool[Array, "batch time"],
+    ends: Bool[Array, "batch time"],
+    precision: Any = jnp.float32,
+) -> Float[Array, "directions time batch hidden"]:
+    """The same where tokens recur, for tagging: each distinct token is projected once, and looked up in the loop."""
+    directions, distinct, gates = projected.shape
+    # One table for all directions, so that a step looks up in one place.
+    table = projected.reshape(directions * distinct, gates)
+    ids = in_reading_order(token_ids.T, directions) + distinct * jnp.arange(directions)[:, None, None]
+    keep = _keep(starts, ends, directions)
+    return _loop(cell, precision, lambda t: table[_at(ids, t)], kernels, keep)[0][0]
+
+
+def _keep(
+    starts: Bool[Array, "batch time"], ends: Bool[Array, "batch time"], directions: int
+) -> Float[Array, "directions time batch 1"]:
+    """0 before a sentence's first token as each direction reads it, else 1."""
+    first = jnp.stack([starts.T, ends.T[::-1]])[:directions]
+    return 1.0 - first[..., None].astype(jnp.float32)
+
+
+def in_reading_order(values: Shaped[Array, "time *rest"], directions: int) -> Shaped[Array, "directions time *rest"]:
     """The same values for each direction: as they are, and backwards."""
     return jnp.stack([values, values[::-1]]) if directions == 2 else values[None]
 
@@ -190,25 +214,28 @@ def _set(stack: Array, value: Array, index: Array) -> Array:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _layer(cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Array) -> Array:
-    return _loop(cell, precision, inputs, kernels, keep)[0][0]
+    return _loop(cell, precision, partial(_at, inputs), kernels, keep)[0][0]
 
 
 def _forward(cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Array) -> tuple[Array, Any]:
-    states, kept = _loop(cell, precision, inputs, kernels, keep)
+    states, kept = _loop(cell, precision, partial(_at, inputs), kernels, keep)
     return states[0], (states, kept, kernels, keep)
 
 
 def _loop(
-    cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Array
+    cell: Cell, precision: Any, inputs: Callable[[Array], Array], kernels: Array, keep: Array
 ) -> tuple[tuple[Array, ...], Array]:
-    """The states after every step, hidden states first, and what `cell.pull` needs of every step."""
-    directions, time, batch, _ = inputs.shape
+    """The states after every step, hidden states first, and what `cell.pull` needs of every step.
+
+    `inputs` gives the projected inputs of a step, `[directions, batch, gates]`.
+    """
+    directions, time, batch, _ = keep.shape
     hidden_size = kernels.shape[1]
 
     def step(t: Array, loop: tuple[Carry, tuple[Array, ...], Array]) -> tuple[Carry, tuple[Array, ...], Array]:
         before, states, kept = loop
         before = tuple(state * _at(keep, t) for state in before)
-        after, own = cell.step(before, _at(inputs, t), _product(before[0], kernels, precision))
+        after, own = cell.step(before, inputs(t), _product(before[0], kernels, precision))
         states = tuple(_set(stack, state, t) for stack, state in zip(states, after, strict=True))
         return after, states, _set(kept, own, t)
 

@@ -21,6 +21,7 @@ from seqtag.nn.programs import Programs
 from seqtag.stopping import Stopped, StopSignals
 from seqtag.training.checkpoint import Checkpoint, Checkpoints
 from seqtag.training.experiment import Experiment
+from seqtag.training.lazy import Lookups
 from seqtag.training.optimizer import make_plateau
 from seqtag.training.run_directory import RunDirectory
 from seqtag.training.state import Progress, TrainState, initial_state
@@ -213,13 +214,11 @@ def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Arr
     label_weight = config.label_loss_weight if experiment.config.task == "joint" else 1.0
     objective = LabelObjective(config.label_smoothing, jnp.asarray(experiment.class_weights))
 
-    def step(
-        state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, word_drop_rates: Float[Array, " words"]
+    def update(
+        state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, drop_rates: Float[Array, " distinct"]
     ) -> tuple[TrainState, Float[Array, ""]]:
-        step_key = jax.random.fold_in(key, state.step)
-
         def loss(params: Any) -> Float[Array, ""]:
-            losses = nnx.merge(graph, params, constants).losses(batch, objective, word_drop_rates, step_key)
+            losses = nnx.merge(graph, params, constants).losses(batch, objective, drop_rates, key)
             of_labels = losses.labels.sum() / jnp.maximum(batch.labelled.sum(), 1)
             return losses.tags.sum() / batch.mask.sum() + label_weight * of_labels
 
@@ -227,12 +226,24 @@ def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Arr
         updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
         if state.plateau is not None:
             updates = jax.tree.map(lambda update: update * state.plateau.scale, updates)
-        params = optax.apply_updates(state.params, updates)
-        average = state.average
+        return state._replace(params=optax.apply_updates(state.params, updates), optimizer=optimizer_state), value
+
+    def step(
+        state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, word_drop_rates: Float[Array, " words"]
+    ) -> tuple[TrainState, Float[Array, ""]]:
+        step_key, drop_rates = jax.random.fold_in(key, state.step), word_drop_rates[batch.tokens.word_ids]
+        average, state = state.average, state._replace(average=None)
+        if config.lazy_embeddings:
+            lookups = Lookups(batch.tokens, state.params)
+            batch = batch._replace(tokens=lookups.tokens())
+            rows, loss = update(lookups.gather(state), constants, batch, step_key, drop_rates)
+            state = lookups.scatter(state, rows)
+        else:
+            state, loss = update(state, constants, batch, step_key, drop_rates)
         if config.ema_decay is not None:
             # Short memory at first, so that the average does not drag the initial weights along.
             decay = jnp.minimum(config.ema_decay, (1.0 + state.step) / (10.0 + state.step))
-            average = optax.incremental_update(params, average, 1.0 - decay)
-        return TrainState(params, optimizer_state, average, state.plateau, state.step + 1), value
+            average = optax.incremental_update(state.params, average, 1.0 - decay)
+        return state._replace(average=average, step=state.step + 1), loss
 
     return step

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqtag.batch import Batch
 from seqtag.config import ModelConfig
 from seqtag.data.batching import Buckets, Gold, choose_buckets, make_batch, plan_batches, sentences_of
 from seqtag.data.encoding import TokenTable
@@ -76,8 +77,12 @@ def test_what_is_computed_per_token_returns_to_its_sentence(sentences: list[list
     for plan, batch in zip(plans, batches, strict=True):
         for index, row in enumerate(plan.rows):
             words = [known[token] for sentence in row for token in sentences[sentence]]
-            assert batch.word_ids[index].tolist() == words + [0] * (plan.length - len(words))
+            assert word_ids(batch)[index].tolist() == words + [0] * (plan.length - len(words))
     assert sum(int(batch.mask.sum()) for batch in batches) == lengths.sum()
+
+
+def word_ids(batch: Batch) -> np.ndarray:
+    return batch.tokens.word_ids[batch.token_ids]
 
 
 def make_table(max_distinct: int = 100) -> TokenTable:
@@ -91,7 +96,18 @@ def test_a_row_tells_its_sentences_apart() -> None:
     batch = make_batch([[["a", "bb"], ["a"]], [["zzz"]]], Gold([[1, 2], [3], [4]], [None] * 3), make_table(), (3, 4))
     assert batch.sentence_ids.tolist() == [[1, 1, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
     assert batch.tags.tolist() == [[1, 2, 3, 0], [4, 0, 0, 0], [0, 0, 0, 0]]
-    assert batch.word_ids.tolist() == [[2, 3, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert word_ids(batch).tolist() == [[2, 3, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
+@given(st.lists(st.text("abcdefghij", min_size=1, max_size=2), min_size=1, max_size=40))
+def test_each_distinct_token_is_there_once(tokens: list[str]) -> None:
+    batch = make_batch([[tokens]], None, make_table(1000), (1, 40))
+    ids = batch.token_ids[0, : len(tokens)].tolist()
+    assert len(set(ids)) == len(set(tokens)) == len(set(zip(tokens, ids, strict=True)))
+    assert min(ids) >= 2, "padding and the unknown word come first"
+    assert not batch.token_ids[0, len(tokens) :].any()
+    assert batch.tokens.word_ids[:2].tolist() == [0, 1]
+    assert {len(batch.tokens.word_ids)} <= {27, 42}, "two shapes at most"
 
 
 def test_long_words_show_both_ends_to_the_character_encoder() -> None:

@@ -110,7 +110,7 @@ def test_character_convolution_is_that_of_lax() -> None:
 def test_word_dropout_takes_words_for_unknown_ones_at_their_rate() -> None:
     model, table = make_model(char_encoder="none", affix_dim=0, shape_dim=0)
     batch = make_batch([[["Ada"]]] * 4000, None, table, (4000, 1))
-    rates = jnp.zeros(table.vocabulary.sizes.words).at[batch.word_ids[0, 0]].set(0.3)
+    rates = jnp.zeros(len(batch.tokens.word_ids)).at[batch.token_ids[0, 0]].set(0.3)
     unknown = model.embeddings.words.table[...][1]
     embedded = model.embeddings(batch, rates, jax.random.key(0))
     share = float((embedded[:, 0] == unknown).all(-1).mean())
@@ -124,6 +124,10 @@ def test_dropout_keeps_the_mean_and_locks_when_asked() -> None:
     for dropped in (dropout(ones, 0.25, key), dropout(ones, 0.25, key, locked=True), token_dropout(ones, 0.25, key)):
         assert float(dropped.mean()) == pytest.approx(1.0, abs=0.05)
         assert np.unique(np.asarray(dropped)).tolist() == pytest.approx([0.0, 4 / 3])
+    half = dropout(ones, 0.5, key)
+    assert float(half.mean()) == pytest.approx(1.0, abs=0.02)
+    assert np.unique(np.asarray(half)).tolist() == [0.0, 2.0]
+    assert float(jnp.abs(half.mean(0) - 1.0).max()) < 0.8, "no place is favoured"
     locked = dropout(ones, 0.25, key, locked=True)
     assert (locked == locked[:, :1]).all()
     whole = token_dropout(ones, 0.25, key)

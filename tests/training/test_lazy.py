@@ -1,0 +1,89 @@
+"""Lazy embeddings: what a batch looks up is updated as if the rest of the table were not there."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from seqtag.batch import Tokens
+from seqtag.training.lazy import Lookups
+
+TOKENS = Tokens(
+    word_ids=jnp.array([0, 1, 5, 9, 5, 0]),
+    vector_ids=jnp.array([0, 0, 3, 3, 1, 0]),
+    shape_ids=jnp.array([0, 0, 2, 2, 2, 0]),
+    affix_ids=jnp.array([[0, 0], [0, 0], [7, 2], [7, 3], [8, 2], [0, 0]]),
+    char_ids=jnp.zeros((6, 3), jnp.int32),
+)
+
+
+def tables(seed: int = 0) -> dict[str, Any]:
+    keys = iter(jax.random.split(jax.random.key(seed), 6))
+
+    def table(rows: int) -> dict[str, Any]:
+        return {"table": jax.random.normal(next(keys), (rows, 2))}
+
+    embeddings = {"words": table(20), "shapes": table(4), "affixes": [table(10), table(30)], "vectors": table(50)}
+    return {"embeddings": embeddings, "other": jnp.ones(3)}
+
+
+def looked_up(params: Any, tokens: Tokens) -> list[jax.Array]:
+    own = params["embeddings"]
+    parts = [own["words"]["table"][tokens.word_ids], own["vectors"]["table"][tokens.vector_ids]]
+    parts.append(own["shapes"]["table"][tokens.shape_ids])
+    return parts + [affix["table"][tokens.affix_ids[:, index]] for index, affix in enumerate(own["affixes"])]
+
+
+def step(optimizer: optax.GradientTransformation, params: Any, state: Any, tokens: Tokens) -> tuple[Any, Any]:
+    def loss(params: Any) -> jax.Array:
+        return sum((part**2).sum() * weight for weight, part in enumerate(looked_up(params, tokens), 1))
+
+    updates, state = optimizer.update(jax.grad(loss)(params), state, params)
+    return optax.apply_updates(params, updates), state
+
+
+def lazy_step(optimizer: optax.GradientTransformation, params: Any, state: Any, tokens: Tokens) -> tuple[Any, Any]:
+    lookups = Lookups(tokens, params)
+    rows = step(optimizer, *lookups.gather((params, state)), lookups.tokens())
+    return lookups.scatter((params, state), rows)
+
+
+def test_what_is_looked_up_is_the_same() -> None:
+    params = tables()
+    lookups = Lookups(TOKENS, params)
+    small = lookups.gather(params)
+    assert len(small["embeddings"]["words"]["table"]) == len(TOKENS.word_ids)
+    assert len(small["embeddings"]["shapes"]["table"]) == 4, "a small table stays whole"
+    for own, whole in zip(looked_up(small, lookups.tokens()), looked_up(params, TOKENS), strict=True):
+        np.testing.assert_array_equal(own, whole)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [optax.sgd(0.1), optax.chain(optax.clip_by_global_norm(0.5), optax.adam(0.01))], ids=["sgd", "adam"]
+)
+def test_a_first_step_is_that_of_the_whole_table(optimizer: optax.GradientTransformation) -> None:
+    """What a row has never been moved by it does not remember; from the second step on Adam may differ."""
+    params = tables()
+    state = optimizer.init(params)
+    whole, _ = step(optimizer, params, state, TOKENS)
+    lazy, _ = lazy_step(optimizer, params, state, TOKENS)
+    for own, other in zip(jax.tree.leaves(lazy), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-6)
+    assert not np.allclose(lazy["embeddings"]["words"]["table"][5], params["embeddings"]["words"]["table"][5])
+
+
+def test_rows_that_are_not_looked_up_keep_weights_and_moments() -> None:
+    optimizer = optax.adam(0.01)
+    params = tables()
+    once = lazy_step(optimizer, params, optimizer.init(params), TOKENS)
+    others = TOKENS._replace(word_ids=jnp.array([0, 1, 2, 3, 4, 0]))
+    twice = lazy_step(optimizer, *once, others)
+    for before, after in zip(jax.tree.leaves(once), jax.tree.leaves(twice), strict=True):
+        if before.shape == (20, 2):
+            np.testing.assert_array_equal(before[5:], after[5:])
+            assert not np.allclose(before[2:5], after[2:5])
+    dense = step(optimizer, *once, others)
+    assert not np.allclose(dense[0]["embeddings"]["words"]["table"][5], once[0]["embeddings"]["words"]["table"][5])
