@@ -12,6 +12,7 @@ from seqtag.data.ahead import prepared_ahead
 from seqtag.data.decoding import Prediction, ScoredSpan
 from seqtag.document import Document, Entity, Tagging
 from seqtag.errors import InputError
+from seqtag.tagging.chunks import Chunks
 from seqtag.tagging.engine import Engine, Job
 from seqtag.tagging.model_directory import TrainedModel, find_model, load_model, push_model, save_model
 from seqtag.tagging.options import Options, make_options
@@ -37,6 +38,7 @@ class Tagger:
     def __init__(self, model: TrainedModel) -> None:
         self.model = model
         self._engine = Engine(model)
+        self._chunks = Chunks()
 
     @classmethod
     def load(cls, name: str, revision: str | None = None) -> "Tagger":
@@ -143,7 +145,8 @@ class Tagger:
 
     def _prepare(self, texts: list[Input], first: int, options: Options) -> _Work:
         prepared = [
-            prepare(text, f"texts[{first + index}]", options.split_sentences) for index, text in enumerate(texts)
+            prepare(text, f"texts[{first + index}]", self._chunks, options.split_sentences)
+            for index, text in enumerate(texts)
         ]
         sentences = [text.tokens[start:end] for text in prepared for start, end in text.sentences]
         return _Work(prepared, sentences, self._engine.prepare(sentences, options.windows))
