@@ -1,6 +1,9 @@
-"""Where tokens stand in their text, found when first asked for."""
+"""Where tokens stand in their text, found when it is asked for.
 
-from collections.abc import Iterator, Sequence
+Between two tokens is white space alone, so the next place where a token can be found is its own.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import overload
 
@@ -15,13 +18,26 @@ class Offsets(Sequence[tuple[int, int]]):
 
     @cached_property
     def _pairs(self) -> list[tuple[int, int]]:
-        # Between two tokens is white space alone, so the next place where a token can be found is its own.
         find, pairs, end = self._text.find, [], 0
         for token in self._tokens:
             start = find(token, end)
             end = start + len(token)
             pairs.append((start, end))
         return pairs
+
+    def of_spans(self, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Start and end in characters of spans of tokens, which follow one another; what lies behind them is left."""
+        find, tokens, places = self._text.find, self._tokens, []
+        done = end = 0
+        for first, last in spans:
+            for token in tokens[done:first]:
+                end = find(token, end) + len(token)
+            start = end = find(tokens[first], end)
+            for token in tokens[first:last]:
+                end = find(token, end) + len(token)
+            places.append((start, end))
+            done = last
+        return places
 
     @overload
     def __getitem__(self, index: int) -> tuple[int, int]: ...

@@ -1,6 +1,6 @@
 """Tokens put together from chunks are those of the text as a whole."""
 
-import itertools
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -48,7 +48,7 @@ def test_tokens_and_offsets_are_those_of_the_tokenizer(text: str) -> None:
 def test_points_go_by_what_stands_around_them(word: str) -> None:
     before = ["", " ", "\n", "a ", "a\n", "\n\n", "\n 1. "]
     after = ["", " ", "\n", "\n\n", " \n \n", " \n"]
-    for parts in itertools.product(before, [word], after, ["", "a", "A", "1", "(", "日", "ǅ", "."]):
+    for parts in product(before, [word], after, ["", "a", "A", "1", "(", "日", "ǅ", "."]):
         text = "".join(parts)
         assert SHARED.tokens(text) == [text[start:end] for start, end in tokenize(text)]
 
@@ -63,3 +63,12 @@ def test_few_chunks_are_kept(many: list[str]) -> None:
             assert known.tokens(text) == [text[start:end] for start, end in tokenize(text)]
             assert len(known) <= 4
             assert all(len(chunk) <= 3 for chunk in known)
+
+
+@given(texts, st.lists(st.integers(0, 20), unique=True))
+def test_spans_are_found_where_their_tokens_stand(text: str, cuts: list[int]) -> None:
+    expected = tokenize(text)
+    offsets = Offsets(text, [text[start:end] for start, end in expected])
+    cuts = sorted(cut for cut in cuts if cut <= len(expected))
+    for spans in (list(pairwise(cuts)), list(pairwise(cuts))[::2]):
+        assert offsets.of_spans(spans) == [(expected[first][0], expected[last - 1][1]) for first, last in spans]
