@@ -1,6 +1,7 @@
 """Settings of the whole process: for commands alone, since a library must not change its caller's process."""
 
 import ctypes
+import gc
 import os
 import sys
 from pathlib import Path
@@ -44,6 +45,14 @@ def keep_compiled_programs() -> None:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def leave_loaded_objects_alone() -> None:
+    """Have the garbage collector pass over all that is there by now: modules, and the model.
+
+    What tagging makes has it look again and again, and most of its time would go to what stays anyway.
+    """
+    gc.freeze()
 
 
 def repeatable_sums() -> None:

@@ -47,7 +47,10 @@ def split_sentences(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple
     """
     sentences: list[tuple[int, int]] = []
     first, count = 0, len(offsets)
-    for found in _CANDIDATE.finditer(text):
+    candidates = list(_CANDIDATE.finditer(text))
+    if candidates:  # else offsets that are found only when asked for need not be
+        offsets = list(offsets)
+    for found in candidates:
         following = bisect_left(offsets, (found.end(),), first)
         if following == first:
             continue

@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         progress = None if output is None else ProgressFile(output, settings)
         done = Done() if progress is None else progress.begin(flags.resume)
 
-        from seqtag.process import keep_compiled_programs, tune_allocator
+        from seqtag.process import keep_compiled_programs, leave_loaded_objects_alone, tune_allocator
         from seqtag.streams.tagging import Stream
         from seqtag.tagging.tagger import Tagger
 
@@ -86,6 +86,7 @@ def main(argv: list[str] | None = None) -> int:
         keep_compiled_programs()
         with Bar(reader.size, done) as bar:
             tagger = Tagger.load(flags.model, flags.revision)
+            leave_loaded_objects_alone()
             try:
                 if progress:
                     progress.save(done)

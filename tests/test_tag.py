@@ -49,6 +49,7 @@ def run(model: Path, network: seqtag.Tagger, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Tagger, "load", staticmethod(load))
     monkeypatch.setattr("seqtag.process.tune_allocator", lambda: None)
     monkeypatch.setattr("seqtag.process.keep_compiled_programs", lambda: None)
+    monkeypatch.setattr("seqtag.process.leave_loaded_objects_alone", lambda: None)
     monkeypatch.chdir(tmp_path)
     return lambda *argv: tag.main(["--model", str(model), *argv])
 

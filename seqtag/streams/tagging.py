@@ -3,13 +3,13 @@
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from seqtag.document import Document
 from seqtag.errors import InputError
-from seqtag.stopping import Stopped, StopSignals
+from seqtag.stopping import StopSignals
+from seqtag.streams.holding import Holding
 from seqtag.streams.progress import Bar, Done, ProgressFile
 from seqtag.streams.record import BadRecord, Reader, Record, Unwritable, Writer
 from seqtag.tagging.tagger import Tagger
@@ -49,18 +49,19 @@ class Stream:
         Raises InputError for a bad record, unless such are skipped; all before it is in the output.
         """
         try:
-            records = self._left()
-            while not self._at_end:
-                for document in self._tagger.tag(self._stretch(records), **options):
+            with Holding() as signals:
+                records = self._left()
+                while not self._at_end:
+                    for document in self._tagger.tag(self._stretch(records), **options):
+                        self._pass_bad_ones()
+                        with signals.undivided():  # a record is written and counted, or neither
+                            self._write(self._waiting.popleft(), document)
+                        bar.update(self.done, self._reader.position())
                     self._pass_bad_ones()
-                    with _undivided():  # a record is written and counted, or neither
-                        self._write(self._waiting.popleft(), document)
-                    bar.update(self.done, self._reader.position())
-                self._pass_bad_ones()
-                if self._progress and (self._at_end or self._progress.due()):
-                    with _undivided():
-                        self.done.mark = self._writer.mark()
-                        self._progress.save(self.done)
+                    if self._progress and (self._at_end or self._progress.due()):
+                        with signals.undivided():
+                            self.done.mark = self._writer.mark()
+                            self._progress.save(self.done)
         finally:
             with StopSignals():
                 self._writer.close()
@@ -114,12 +115,3 @@ class Stream:
         self.done.records += 1
         self.done.skipped += 1
         print(f"seqtag: skipped: {message}", file=sys.stderr)
-
-
-@contextmanager
-def _undivided() -> Iterator[None]:
-    """Put off a signal to stop until the end of the block."""
-    with StopSignals() as signals:
-        yield
-    if signals.received is not None:
-        raise Stopped(signals.received)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ _BUFFER = 1 << 16
 _DIGITS = 6
 """Of scores: float32 knows no more."""
 _BREAKS = frozenset("\t\n\r")
+_ENCODE = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class Sink:
@@ -86,12 +88,25 @@ class JsonlWriter:
 
     def write(self, record: Record, document: Document) -> None:
         """Add a line; a record that no UTF-8 can hold (a lone surrogate) is written with escapes."""
-        values = fields_of(record, document, self.with_tokens)
-        line = json.dumps(values, ensure_ascii=False, default=str)
         try:
-            self.sink.add(f"{line}\n".encode())
+            self.sink.add(self._line(record, document).encode())
         except UnicodeEncodeError:
+            values = fields_of(record, document, self.with_tokens)
             self.sink.add(f"{json.dumps(values, default=str)}\n".encode())
+
+    def _line(self, record: Record, document: Document) -> str:
+        is_more = record.carried or self.with_tokens or document.pretokenized or document.labelled or document.n_best
+        if is_more:
+            return f"{_ENCODE(fields_of(record, document, self.with_tokens))}\n"
+        # The same as above, put together without the dictionaries between.
+        entities = ", ".join(
+            [
+                f'{{"text": {encode_basestring(text)}, "label": {encode_basestring(label)}, '
+                f'"start": {start}, "end": {end}, "score": {round(score, _DIGITS)!r}}}'
+                for text, label, start, end, score in document.entities
+            ]
+        )
+        return f'{{"text": {encode_basestring(document.text)}, "entities": [{entities}]}}\n'
 
     def mark(self) -> dict[str, Any]:
         """The size of the file."""
@@ -233,7 +248,9 @@ def kept_names(carried: Mapping[str, Any], labelled: bool) -> dict[str, str]:
 
 def rounded(scored: Token | Entity) -> dict[str, Any]:
     """Plain values for JSON."""
-    return scored._asdict() | {"score": round(scored.score, _DIGITS)}
+    values = scored._asdict()
+    values["score"] = round(scored.score, _DIGITS)
+    return values
 
 
 def _one_line(value: Any) -> str:

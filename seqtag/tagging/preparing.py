@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from seqtag.errors import InputError
 from seqtag.sentences import split_sentences
-from seqtag.tokenization import tokenize
+from seqtag.tagging.chunks import Chunks
+from seqtag.tagging.offsets import Offsets
 
 Input = str | Sequence[str]
 """A raw text, or the tokens of one sentence."""
@@ -15,7 +16,7 @@ class Prepared(NamedTuple):
     """A text with its tokens and sentences."""
 
     text: str
-    offsets: list[tuple[int, int]]
+    offsets: Sequence[tuple[int, int]]
     """Start and end of each token in `text`, in characters."""
     tokens: list[str]
     sentences: list[tuple[int, int]]
@@ -23,17 +24,18 @@ class Prepared(NamedTuple):
     pretokenized: bool
 
 
-def prepare(given: Input, place: str, by_sentence: bool = True) -> Prepared:
+def prepare(given: Input, place: str, chunks: Chunks, by_sentence: bool = True) -> Prepared:
     """Tokens and sentences of one input. Raises InputError that names `place` where it is neither text nor tokens.
 
     Args:
         given: a raw text, or a list of tokens, which is one sentence and whose text is its tokens joined by spaces.
         place: of the input, for messages.
+        chunks: what raw texts are tokenized by.
         by_sentence: split a raw text into sentences; otherwise it is one.
     """
     if isinstance(given, str):
-        offsets = tokenize(given)
-        tokens = [given[start:end] for start, end in offsets]
+        tokens = chunks.tokens(given)
+        offsets = Offsets(given, tokens)
         sentences = split_sentences(given, offsets) if by_sentence else [(0, len(tokens))] * bool(tokens)
         return Prepared(given, offsets, tokens, sentences, False)
     if not isinstance(given, list | tuple) or not all(isinstance(token, str) for token in given):

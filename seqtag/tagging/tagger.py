@@ -12,8 +12,10 @@ from seqtag.data.ahead import prepared_ahead
 from seqtag.data.decoding import Prediction, ScoredSpan
 from seqtag.document import Document, Entity, Tagging
 from seqtag.errors import InputError
+from seqtag.tagging.chunks import Chunks
 from seqtag.tagging.engine import Engine, Job
 from seqtag.tagging.model_directory import TrainedModel, find_model, load_model, push_model, save_model
+from seqtag.tagging.offsets import Offsets
 from seqtag.tagging.options import Options, make_options
 from seqtag.tagging.preparing import Input, Prepared, prepare
 
@@ -37,6 +39,7 @@ class Tagger:
     def __init__(self, model: TrainedModel) -> None:
         self.model = model
         self._engine = Engine(model)
+        self._chunks = Chunks()
 
     @classmethod
     def load(cls, name: str, revision: str | None = None) -> "Tagger":
@@ -143,7 +146,8 @@ class Tagger:
 
     def _prepare(self, texts: list[Input], first: int, options: Options) -> _Work:
         prepared = [
-            prepare(text, f"texts[{first + index}]", options.split_sentences) for index, text in enumerate(texts)
+            prepare(text, f"texts[{first + index}]", self._chunks, options.split_sentences)
+            for index, text in enumerate(texts)
         ]
         sentences = [text.tokens[start:end] for text in prepared for start, end in text.sentences]
         return _Work(prepared, sentences, self._engine.prepare(sentences, options.windows))
@@ -191,13 +195,13 @@ def _parts(texts: Iterable[Input]) -> Iterator[tuple[int, list[Input]]]:
 def _document(
     text: Prepared, sentences: list[Prediction], ranked: list[list[tuple[float, Prediction]]], options: Options
 ) -> Document:
-    tags = [tag for sentence in sentences for tag in sentence.tags]
-    scores = [score for sentence in sentences for score in sentence.scores]
-    entities = []
+    tags = list(itertools.chain.from_iterable([sentence.tags for sentence in sentences]))
+    scores = list(itertools.chain.from_iterable([sentence.scores for sentence in sentences]))
+    spans = []
     for (first, _), sentence in zip(text.sentences, sentences, strict=True):
         for span in sentence.spans:
             if span.score >= options.min_score:
-                entities.append(_entity(text, first, span))
+                spans.append((first, span))
                 continue
             for token in range(span.start, span.end):
                 tags[first + token], scores[first + token] = "O", float(sentence.outside[token])
@@ -206,16 +210,24 @@ def _document(
         offsets=text.offsets,
         tags=tags,
         token_scores=scores,
-        entities=entities,
+        entities=_entities(text, spans),
         sentences=text.sentences,
         pretokenized=text.pretokenized,
         n_best=_taggings(text, ranked, options.n_best) if options.n_best else [],
     )
 
 
-def _entity(text: Prepared, first: int, span: ScoredSpan) -> Entity:
-    start, end = text.offsets[first + span.start][0], text.offsets[first + span.end - 1][1]
-    return Entity(text.text[start:end], span.label, start, end, span.score)
+def _entities(text: Prepared, spans: list[tuple[int, ScoredSpan]]) -> list[Entity]:
+    """Entities of spans in order, each with the first token of its sentence."""
+    tokens = [(first + start, first + end) for first, (_, start, end, _) in spans]
+    if isinstance(text.offsets, Offsets):
+        places = text.offsets.of_spans(tokens)
+    else:
+        places = [(text.offsets[start][0], text.offsets[end - 1][1]) for start, end in tokens]
+    return [
+        Entity(text.text[start:end], label, start, end, score)
+        for (start, end), (_, (label, _, _, score)) in zip(places, spans, strict=True)
+    ]
 
 
 def _taggings(text: Prepared, ranked: list[list[tuple[float, Prediction]]], count: int) -> list[Tagging]:
@@ -239,5 +251,5 @@ def _tagging(text: Prepared, log_probability: float, linked: Any) -> Tagging:
     return Tagging(
         math.exp(min(log_probability, 0.0)),
         [tag for sentence in sentences for tag in sentence.tags],
-        [_entity(text, first, span) for (first, _), sentence in placed for span in sentence.spans],
+        _entities(text, [(first, span) for (first, _), sentence in placed for span in sentence.spans]),
     )

@@ -57,6 +57,7 @@ def use(monkeypatch: pytest.MonkeyPatch, tagger: Any) -> None:
     monkeypatch.setattr(Tagger, "load", staticmethod(lambda name, revision: tagger))
     monkeypatch.setattr("seqtag.process.tune_allocator", lambda: None)
     monkeypatch.setattr("seqtag.process.keep_compiled_programs", lambda: None)
+    monkeypatch.setattr("seqtag.process.leave_loaded_objects_alone", lambda: None)
 
 
 def run(*argv: object) -> None:

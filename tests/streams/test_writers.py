@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +16,11 @@ from stand_in import StandIn, content, document, run, use
 from seqtag.config import DataConfig
 from seqtag.data.example import Ledger
 from seqtag.data.jsonl import JsonlReader
+from seqtag.document import Entity
 from seqtag.errors import InputError
 from seqtag.schemes import tags_to_spans
 from seqtag.streams.record import Record, Unwritable
-from seqtag.streams.writing import ConllWriter, JsonlWriter, Sink, kept_names
+from seqtag.streams.writing import ConllWriter, JsonlWriter, Sink, fields_of, kept_names
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +60,23 @@ def test_json_lines_hold_what_came_and_what_was_found(tmp_path: Path) -> None:
     }
     (text,) = jsonl(tmp_path / "y", Record("", "Ada ran"), with_tokens=True)
     assert text["tokens"][1] == {"text": "ran", "start": 4, "end": 7, "tag": "O", "score": 0.5}
+
+
+@given(st.text(st.characters()), st.floats(0, 1), st.booleans())
+def test_a_line_is_what_json_makes_of_its_fields(text: str, score: float, with_tokens: bool) -> None:
+    for given_ in (text, text.split()):
+        for carried in ({}, {"id": text}):
+            record, tagged = Record("", given_, carried), document(given_, score)
+            tagged.entities.append(Entity(text, text, 0, len(text), score))
+            values = fields_of(record, tagged, with_tokens)
+            line = json.dumps(values, ensure_ascii=False)
+            try:
+                expected = f"{line}\n".encode()
+            except UnicodeEncodeError:
+                expected = f"{json.dumps(values)}\n".encode()
+            lines: list[bytes] = []
+            JsonlWriter(SimpleNamespace(add=lines.append), with_tokens).write(record, tagged)
+            assert lines == [expected]
 
 
 @given(
