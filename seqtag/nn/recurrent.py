@@ -19,12 +19,15 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 Carry = tuple[Array, ...]  # hidden state first, each [batch, hidden]
+Gates = Array | tuple[Array, ...]
+"""Gates side by side on the last axis, as the scan holds them; or apart, as a kernel does that can cut nothing up."""
 
 
 class Cell(NamedTuple):
     """One time step without its matrix products, and the way back through it.
 
-    Arrays are `[..., hidden]`, and `[..., gates * hidden]` where they hold gates.
+    Arrays are `[..., hidden]`. What holds gates is `[..., gates * hidden]`, or a tuple of as many `[..., hidden]`; what
+    is made of gates comes in the same form.
     """
 
     gates: int
@@ -33,76 +36,90 @@ class Cell(NamedTuple):
     """How many times `hidden` features `step` keeps for `pull`."""
     pulled: int
     """How many arrays of gates `pull` gives."""
-    step: Callable[[Carry, Array, Array], tuple[Carry, Array]]
+    step: Callable[[Carry, Gates, Gates], tuple[Carry, Gates]]
     """`(before, inputs, recurrent) -> (after, kept)`: from the state, the projected input and the projected hidden
     state to the next state, whose first element is the output, and what `pull` needs."""
-    pull: Callable[[Carry, Carry, Array, Carry], tuple[Carry, tuple[Array, ...]]]
+    pull: Callable[[Carry, Carry, Gates, Carry], tuple[Carry, tuple[Gates, ...]]]
     """`(before, after, kept, d_after) -> (d_before, (d_inputs, d_recurrent))`: the gradient of `step`; one array for
     both where they are the same."""
 
 
-def _lstm_step(before: Carry, inputs: Array, recurrent: Array) -> tuple[Carry, Array]:
+def _apart(gates: Gates, count: int) -> tuple[Array, ...]:
+    return gates if isinstance(gates, tuple) else tuple(jnp.split(gates, count, axis=-1))
+
+
+def _as_held(parts: tuple[Array, ...], gates: Gates) -> Gates:
+    """Parts side by side, or apart, as `gates` are."""
+    return parts if isinstance(gates, tuple) else jnp.concatenate(parts, axis=-1)
+
+
+def _lstm_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, Gates]:
     """Hochreiter and Schmidhuber (1997) with forget gates (Gers et al. 2000); gates in the order i, f, g, o."""
     _, cell = before
-    # One tanh serves all gates: sigmoid(x) = (tanh(x / 2) + 1) / 2. Transcendentals are what the loop spends on here.
-    hidden_size = cell.shape[-1]
-    gates = inputs + recurrent
-    is_candidate = jnp.arange(4).repeat(hidden_size) == 2
-    squashed = jnp.tanh(jnp.where(is_candidate, gates, gates * 0.5))
-    squashed = jnp.where(is_candidate, squashed, squashed * 0.5 + 0.5)
-    i, f, g, o = jnp.split(squashed, 4, axis=-1)
+    squashed = _lstm_squashed(inputs, recurrent)
+    i, f, g, o = _apart(squashed, 4)
     cell = f * cell + i * g
     return (o * jnp.tanh(cell), cell), squashed
 
 
-def _lstm_pull(before: Carry, after: Carry, kept: Array, d_after: Carry) -> tuple[Carry, tuple[Array]]:
-    i, f, g, o = jnp.split(kept, 4, axis=-1)
+def _lstm_squashed(inputs: Gates, recurrent: Gates) -> Gates:
+    """sigmoid(x) = (tanh(x / 2) + 1) / 2. Transcendentals are what the scan spends on; there one tanh serves all."""
+    if isinstance(inputs, tuple) and isinstance(recurrent, tuple):
+        i, f, g, o = (own + other for own, other in zip(inputs, recurrent, strict=True))
+        i, f, o = (jnp.tanh(gate * 0.5) * 0.5 + 0.5 for gate in (i, f, o))
+        return i, f, jnp.tanh(g), o
+    gates = jnp.add(inputs, recurrent)
+    is_candidate = jnp.arange(4).repeat(gates.shape[-1] // 4) == 2
+    squashed = jnp.tanh(jnp.where(is_candidate, gates, gates * 0.5))
+    return jnp.where(is_candidate, squashed, squashed * 0.5 + 0.5)
+
+
+def _lstm_pull(before: Carry, after: Carry, kept: Gates, d_after: Carry) -> tuple[Carry, tuple[Gates]]:
+    i, f, g, o = _apart(kept, 4)
     d_hidden, d_cell = d_after
     squashed = jnp.tanh(after[1])
     d_cell = d_cell + d_hidden * o * (1 - squashed * squashed)
-    d_gates = jnp.concatenate(
-        [
-            d_cell * g * i * (1 - i),
-            d_cell * before[1] * f * (1 - f),
-            d_cell * i * (1 - g * g),
-            d_hidden * squashed * o * (1 - o),
-        ],
-        axis=-1,
+    d_gates = (
+        d_cell * g * i * (1 - i),
+        d_cell * before[1] * f * (1 - f),
+        d_cell * i * (1 - g * g),
+        d_hidden * squashed * o * (1 - o),
     )
-    return (jnp.zeros_like(d_hidden), d_cell * f), (d_gates,)
+    return (jnp.zeros_like(d_hidden), d_cell * f), (_as_held(d_gates, kept),)
 
 
-def _gru_step(before: Carry, inputs: Array, recurrent: Array) -> tuple[Carry, Array]:
+def _gru_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, Gates]:
     """Cho et al. (2014), reset gate after the product; gates in the order r, z, n."""
     (hidden,) = before
-    ir, iz, candidate = jnp.split(inputs, 3, axis=-1)
-    hr, hz, hn = jnp.split(recurrent, 3, axis=-1)
+    ir, iz, candidate = _apart(inputs, 3)
+    hr, hz, hn = _apart(recurrent, 3)
     reset = jax.nn.sigmoid(ir + hr)
     update = jax.nn.sigmoid(iz + hz)
     candidate = jnp.tanh(candidate + reset * hn)
-    return ((1 - update) * candidate + update * hidden,), jnp.concatenate([reset, update, candidate, hn], axis=-1)
+    return ((1 - update) * candidate + update * hidden,), _as_held((reset, update, candidate, hn), inputs)
 
 
-def _gru_pull(before: Carry, after: Carry, kept: Array, d_after: Carry) -> tuple[Carry, tuple[Array, Array]]:
-    reset, update, candidate, hn = jnp.split(kept, 4, axis=-1)
+def _gru_pull(before: Carry, after: Carry, kept: Gates, d_after: Carry) -> tuple[Carry, tuple[Gates, Gates]]:
+    reset, update, candidate, hn = _apart(kept, 4)
     (d_hidden,) = d_after
     d_candidate = d_hidden * (1 - update) * (1 - candidate * candidate)
     d_reset = d_candidate * hn * reset * (1 - reset)
     d_update = d_hidden * (before[0] - candidate) * update * (1 - update)
-    d_inputs = jnp.concatenate([d_reset, d_update, d_candidate], axis=-1)
-    d_recurrent = jnp.concatenate([d_reset, d_update, d_candidate * reset], axis=-1)
+    d_inputs = _as_held((d_reset, d_update, d_candidate), kept)
+    d_recurrent = _as_held((d_reset, d_update, d_candidate * reset), kept)
     return (d_hidden * update,), (d_inputs, d_recurrent)
 
 
-def _rnn_step(before: Carry, inputs: Array, recurrent: Array) -> tuple[Carry, Array]:
+def _rnn_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, Gates]:
     """Elman (1990)."""
-    hidden = jnp.tanh(inputs + recurrent)
-    return (hidden,), hidden
+    (own,), (other,) = _apart(inputs, 1), _apart(recurrent, 1)
+    hidden = jnp.tanh(own + other)
+    return (hidden,), _as_held((hidden,), inputs)
 
 
-def _rnn_pull(before: Carry, after: Carry, kept: Array, d_after: Carry) -> tuple[Carry, tuple[Array]]:
-    (d_hidden,) = d_after
-    return (jnp.zeros_like(d_hidden),), (d_hidden * (1 - kept * kept),)
+def _rnn_pull(before: Carry, after: Carry, kept: Gates, d_after: Carry) -> tuple[Carry, tuple[Gates]]:
+    (hidden,), (d_hidden,) = _apart(kept, 1), d_after
+    return (jnp.zeros_like(d_hidden),), (_as_held((d_hidden * (1 - hidden * hidden),), kept),)
 
 
 CELLS = {
@@ -129,7 +146,7 @@ def recurrent_layer(
         ends: True at the last token of a sentence.
         precision: type of the operands of the recurrent product; sums stay float32.
     """
-    return _layer(cell, precision, inputs, kernels, _keep(starts, ends, kernels.shape[0]))
+    return _layer(cell, precision, inputs, kernels, keep_of(starts, ends, kernels.shape[0]))
 
 
 def recurrent_layer_of_tokens(
@@ -146,11 +163,11 @@ def recurrent_layer_of_tokens(
     # One table for all directions, so that a step looks up in one place.
     table = projected.reshape(directions * distinct, gates)
     ids = in_reading_order(token_ids.T, directions) + distinct * jnp.arange(directions)[:, None, None]
-    keep = _keep(starts, ends, directions)
+    keep = keep_of(starts, ends, directions)
     return _loop(cell, precision, lambda t: table[_at(ids, t)], kernels, keep)[0][0]
 
 
-def _keep(
+def keep_of(
     starts: Bool[Array, "batch time"], ends: Bool[Array, "batch time"], directions: int
 ) -> Float[Array, "directions time batch 1"]:
     """0 before a sentence's first token as each direction reads it, else 1."""
@@ -267,9 +284,19 @@ def _backward(cell: Cell, precision: Any, residuals: Any, d_output: Array) -> tu
     stack = jnp.zeros((*d_output.shape[:3], kernels.shape[2]), jnp.float32)
     _, d_gates = lax.fori_loop(0, time, step, (d_carry, (stack,) * cell.pulled))
     d_inputs, d_recurrents = d_gates[0], d_gates[-1]
-    before = states[0][:, :-1] * keep[:, 1:]
-    d_kernels = _product(_rows(before).swapaxes(1, 2), _rows(d_recurrents[:, 1:]), precision)
+    d_kernels = gradient_of_kernels(states[0], d_recurrents, keep, precision)
     return d_inputs, d_kernels, jnp.zeros_like(keep)  # boundaries are not learned
+
+
+def gradient_of_kernels(
+    hidden: Float[Array, "directions time batch hidden"],
+    d_recurrents: Float[Array, "directions time batch gates"],
+    keep: Float[Array, "directions time batch 1"],
+    precision: Any,
+) -> Float[Array, "directions hidden gates"]:
+    """The gradient of the recurrent kernels: one product over all steps, from hidden states and gates' gradients."""
+    before = hidden[:, :-1] * keep[:, 1:]
+    return _product(_rows(before).swapaxes(1, 2), _rows(d_recurrents[:, 1:]), precision)
 
 
 def _rows(stack: Float[Array, "directions time batch features"]) -> Float[Array, "directions rows features"]:
