@@ -7,13 +7,13 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from seqtag.nn.backends import Backend, layer_of
 from seqtag.nn.dropout import dropout
 from seqtag.nn.recurrent import (
     CELLS,
     Carry,
     continue_direction,
     in_reading_order,
-    recurrent_layer,
     recurrent_layer_of_tokens,
     side_by_side,
 )
@@ -23,10 +23,18 @@ class RecurrentLayer(nnx.Module):
     """One recurrent layer: kernels of its input and its recurrence, and a bias, for each direction."""
 
     def __init__(
-        self, cell: str, in_features: int, hidden_size: int, bidirectional: bool, precision: str, rngs: nnx.Rngs
+        self,
+        cell: str,
+        in_features: int,
+        hidden_size: int,
+        bidirectional: bool,
+        precision: str,
+        rngs: nnx.Rngs,
+        backend: Backend = "scan",
     ) -> None:
         self.cell = cell
         self.precision = precision
+        self.backend: Backend = backend
         self.out_features = hidden_size * (2 if bidirectional else 1)
         gates = CELLS[cell].gates
         glorot, orthogonal = jax.nn.initializers.glorot_uniform(), jax.nn.initializers.orthogonal()
@@ -60,8 +68,8 @@ class RecurrentLayer(nnx.Module):
         over_time = in_reading_order(values.swapaxes(0, 1), self.directions)
         precision = jnp.dtype(self.precision)
         inputs = self._projected(over_time, self.input_kernels[...], self.biases[...])
-        hidden = recurrent_layer(CELLS[self.cell], inputs, self.recurrent_kernels[...], starts, ends, precision)
-        return side_by_side(hidden)
+        run = layer_of(self.backend)
+        return side_by_side(run(CELLS[self.cell], inputs, self.recurrent_kernels[...], starts, ends, precision))
 
     def of_tokens(
         self,
@@ -74,10 +82,11 @@ class RecurrentLayer(nnx.Module):
         precision = jnp.dtype(self.precision)
         values = jnp.broadcast_to(tokens, (self.directions, 1, *tokens.shape))
         projected = self._projected(values, self.input_kernels[...], self.biases[...])[:, 0]
-        kernels = self.recurrent_kernels[...]
-        return side_by_side(
-            recurrent_layer_of_tokens(CELLS[self.cell], projected, token_ids, kernels, starts, ends, precision)
-        )
+        cell, kernels = CELLS[self.cell], self.recurrent_kernels[...]
+        if self.backend == "scan":
+            return side_by_side(recurrent_layer_of_tokens(cell, projected, token_ids, kernels, starts, ends, precision))
+        inputs = jax.vmap(lambda table, ids: table[ids])(projected, in_reading_order(token_ids.T, self.directions))
+        return side_by_side(layer_of(self.backend)(cell, inputs, kernels, starts, ends, precision))
 
     def _projected(
         self,
@@ -129,12 +138,13 @@ class Encoder(nnx.Module):
         locked_dropout: bool,
         precision: str,
         rngs: nnx.Rngs,
+        backend: Backend = "scan",
     ) -> None:
         self.layer_dropout = layer_dropout
         self.locked_dropout = locked_dropout
         self.layers = nnx.List()
         for _ in range(num_layers):
-            layer = RecurrentLayer(cell, in_features, hidden_size, bidirectional, precision, rngs)
+            layer = RecurrentLayer(cell, in_features, hidden_size, bidirectional, precision, rngs, backend)
             self.layers.append(layer)
             in_features = layer.out_features
         self.out_features = in_features

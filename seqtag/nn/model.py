@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from seqtag.batch import Batch, Outputs, Tagged
 from seqtag.config import ModelConfig
+from seqtag.nn.backends import usable_backend
 from seqtag.nn.dropout import dropout, token_dropout
 from seqtag.nn.embeddings import TokenEmbeddings
 from seqtag.nn.encoder import Encoder
@@ -67,6 +68,7 @@ class Network(nnx.Module):
             locked_dropout=config.locked_dropout,
             precision=precision,
             rngs=rngs,
+            backend=usable_backend(config),
         )
         features = self.encoder.out_features
         if vocabulary.tags:

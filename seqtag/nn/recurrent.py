@@ -19,8 +19,9 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 Carry = tuple[Array, ...]  # hidden state first, each [batch, hidden]
-Gates = Array | tuple[Array, ...]
-"""Gates side by side on the last axis, as the scan holds them; or apart, as a kernel does that can cut nothing up."""
+Gates = Any
+"""Gates side by side on the last axis of one array, as the scan holds them; or apart, in a tuple of arrays, as a kernel
+does that cannot cut arrays up."""
 
 
 class Cell(NamedTuple):
@@ -64,11 +65,11 @@ def _lstm_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, G
 
 def _lstm_squashed(inputs: Gates, recurrent: Gates) -> Gates:
     """sigmoid(x) = (tanh(x / 2) + 1) / 2. Transcendentals are what the scan spends on; there one tanh serves all."""
-    if isinstance(inputs, tuple) and isinstance(recurrent, tuple):
+    if isinstance(inputs, tuple):
         i, f, g, o = (own + other for own, other in zip(inputs, recurrent, strict=True))
         i, f, o = (jnp.tanh(gate * 0.5) * 0.5 + 0.5 for gate in (i, f, o))
         return i, f, jnp.tanh(g), o
-    gates = jnp.add(inputs, recurrent)
+    gates = inputs + recurrent
     is_candidate = jnp.arange(4).repeat(gates.shape[-1] // 4) == 2
     squashed = jnp.tanh(jnp.where(is_candidate, gates, gates * 0.5))
     return jnp.where(is_candidate, squashed, squashed * 0.5 + 0.5)

@@ -9,17 +9,18 @@ Triton's arrays have power-of-two sizes and cannot be cut up. The hidden size is
 tile, state and kernel are lists of tiles, and a step's matrix products are sums of products of tiles. Padded features
 stay 0: their inputs and their rows and columns of the kernel are.
 
-What fits on the chip: a multiprocessor has 64 Ki registers of 4 bytes, 256 KiB (compute capability 7.0 to 10.0), of
-which half is left to state, sums and addresses. The recurrent kernel of one direction has gates * hidden² numbers; for
-an LSTM of 64 that is 4 * 64² * 4 B = 64 KiB in float32; of 128, 256 KiB in float32 and 128 KiB in bfloat16; of 200,
-padded to 256, 512 KiB in bfloat16. Up to 128 KiB it is loaded once, before the first step. A larger one is read at
-every step, from the L2 cache as a rule, and still without a launch a step.
+What fits on the chip: Triton keeps what is loaded before the loop in shared memory, of which a program may have 227 KiB
+on compute capability 9.0 and 10.0, 163 KiB on 8.0, 99 KiB on most others. The recurrent kernel of one direction has
+gates * hidden² numbers; for an LSTM of 64 that is 4 * 64² * 4 B = 64 KiB in float32; of 128, 256 KiB in float32 and
+128 KiB in bfloat16; of 200, padded to 256, 512 KiB in bfloat16. What fits is loaded once, before the first step. A
+larger one is read at every step, from the L2 cache as a rule, and still without a launch a step.
 
 Values and gradients are tested against the scan by interpreting the kernel on CPU, and that it lowers to Triton is
-tested too. It has not been run on a GPU yet: number of warps, rows and tiles are first guesses.
+tested too. It has not been run on a GPU yet: number of warps, rows and tiles are not tuned.
 """
 
-from functools import partial
+from functools import partial, reduce
+from itertools import product
 from typing import Any, NamedTuple
 
 import jax
@@ -34,8 +35,6 @@ from seqtag.nn.recurrent import Cell, gradient_of_kernels, keep_of
 ROWS = 16
 """Of a program. Fewer make no matrix product on tensor cores; more would leave multiprocessors without work."""
 LARGEST_TILE = 64
-RESIDENT_BYTES = 128 * 1024
-"""Of a recurrent kernel that is loaded once and kept."""
 
 
 class _Plan(NamedTuple):
@@ -62,7 +61,7 @@ def _plan(cell: Cell, hidden_size: int, batch: int, precision: Any) -> _Plan:
     tile = min(max(16, pl.next_power_of_2(hidden_size)), LARGEST_TILE)
     tiles = pl.cdiv(hidden_size, tile)
     size = cell.gates * (tile * tiles) ** 2 * jnp.dtype(precision).itemsize
-    return _Plan(tile, tiles, pl.cdiv(batch, ROWS) * ROWS, size <= RESIDENT_BYTES)
+    return _Plan(tile, tiles, pl.cdiv(batch, ROWS) * ROWS, size <= _room())
 
 
 def recurrent_layer_pallas(
@@ -75,6 +74,12 @@ def recurrent_layer_pallas(
 ) -> Float[Array, "directions time batch hidden"]:
     """The same as `recurrent_layer`, to rounding. On CPU the kernel is interpreted, which is for tests: it is slow."""
     return _layer(cell, precision, inputs, kernels, keep_of(starts, ends, kernels.shape[0]))
+
+
+def _room() -> int:
+    """Bytes of shared memory for a recurrent kernel that is kept there; the rest is for what products are made of."""
+    has_much = getattr(jax.devices()[0], "compute_capability", "9.0") in ("8.0", "8.7", "9.0", "10.0", "10.3")
+    return (128 if has_much else 64) * 1024
 
 
 def _interpreted() -> bool:
@@ -138,7 +143,7 @@ def _forward_kernel(cell: Cell, plan: _Plan, precision: Any, *refs: Any) -> None
         for to in range(plan.tiles):
             features = plan.features(to)
             recurrent = tuple(
-                sum(_product(part, kernel(gate, index, to)) for index, part in enumerate(hidden))
+                _sum_of_products(hidden, [kernel(gate, index, to) for index in range(plan.tiles)])
                 for gate in range(cell.gates)
             )
             inputs = tuple(inputs_ref[t, :, gate, features] for gate in range(cell.gates))
@@ -201,7 +206,8 @@ def _backward_kernel(cell: Cell, plan: _Plan, precision: Any, *refs: Any) -> Non
         # At the first step there is no state before; whatever is read there, `keep` is 0.
         earlier = jnp.maximum(t - 1, 0)
         keep = keep_ref[t][:, None]
-        d_before, d_recurrents = [], []
+        d_before: list[Any] = []
+        through_kernel = [jnp.zeros((ROWS, plan.tile), jnp.float32)] * plan.tiles
         for index in range(plan.tiles):
             features = plan.features(index)
             before = tuple(ref[earlier, :, features] * keep for ref in state_refs)
@@ -213,12 +219,13 @@ def _backward_kernel(cell: Cell, plan: _Plan, precision: Any, *refs: Any) -> Non
                 for gate, value in enumerate(gates):
                     ref[t, :, gate, features] = value
             d_before.append(d_own)
-            d_recurrents.append([gate.astype(precision) for gate in d_gates[-1]])
-        d_states = list(zip(*d_before, strict=True))
-        d_states[0] = tuple(
-            own + sum(_product(d_recurrents[index][gate], kernel(gate, index, to)) for index, gate in kernel.of_column)
-            for to, own in enumerate(d_states[0])
-        )
+            # Multiplied at once: products kept for later would fill the shared memory.
+            d_recurrent = [gate.astype(precision) for gate in d_gates[-1]]
+            for to in range(plan.tiles):
+                tiles = [kernel(gate, index, to) for gate in range(cell.gates)]
+                through_kernel[to] += _sum_of_products(d_recurrent, tiles)
+        d_hiddens, *d_rests = zip(*d_before, strict=True)
+        d_states = [[own + other for own, other in zip(d_hiddens, through_kernel, strict=True)], *d_rests]
         return tuple(tuple(part * keep for part in state) for state in d_states)
 
     zeros = ((jnp.zeros((ROWS, plan.tile), jnp.float32),) * plan.tiles,) * cell.states
@@ -231,15 +238,10 @@ class _Kernel:
     def __init__(self, ref: Any, gates: int, plan: _Plan) -> None:
         self._ref = ref
         self._plan = plan
-        self.of_column = [(index, gate) for index in range(plan.tiles) for gate in range(gates)]
-        """Tile and gate of each product that makes up a tile of hidden features on the way back."""
         self._loaded = {}
         if plan.is_resident:
-            self._loaded = {
-                (gate, index, to): self._load(gate, index, to)
-                for index, gate in self.of_column
-                for to in range(plan.tiles)
-            }
+            places = product(range(gates), range(plan.tiles), range(plan.tiles))
+            self._loaded = {place: self._load(*place) for place in places}
 
     def __call__(self, gate: int, index: int, to: int) -> Array:
         """The tile of a gate that leads from one tile of features to another."""
@@ -249,8 +251,9 @@ class _Kernel:
         return self._ref[gate, self._plan.features(index), self._plan.features(to)]
 
 
-def _product(left: Array, right: Array) -> Array:
-    return jnp.dot(left, right, preferred_element_type=jnp.float32)
+def _sum_of_products(left: list[Array], right: list[Array]) -> Array:
+    products = [jnp.dot(*pair, preferred_element_type=jnp.float32) for pair in zip(left, right, strict=True)]
+    return reduce(jnp.add, products)
 
 
 def _call(kernel: Any, plan: _Plan, inputs: list[Array], shapes: list[tuple[int, ...]]) -> tuple[Array, ...]:

@@ -20,6 +20,7 @@ from seqtag.data.schema import Corpus
 from seqtag.data.split import GoldIds, Split
 from seqtag.data.vectors import read_word_vectors
 from seqtag.errors import InputError
+from seqtag.nn.backends import check_backend
 from seqtag.nn.devices import Devices
 from seqtag.nn.model import Network
 from seqtag.schemes import split_tag
@@ -94,12 +95,13 @@ class Experiment:
 
 
 def build_experiment(config: Config, corpus: Corpus) -> Experiment:
-    """Set up a run. Raises InputError where the training part has nothing to learn."""
+    """Set up a run. Raises InputError where the training part has nothing to learn, or the backend cannot run here."""
     splits = {str(role): Split(dataset) for role, dataset in corpus.splits.items()}
     train = splits["train"]
     counted = _count(train)
     source = corpus.findings["train"].source if "train" in corpus.findings else "the training part"
     _check_learnable(counted, config, source)
+    check_backend(config.model)
     model = config.model
     pretrained = read_word_vectors(model.word_vectors) if model.word_vectors else None
     vocabulary, word_counts = build_vocabulary(

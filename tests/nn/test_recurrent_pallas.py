@@ -70,7 +70,7 @@ def test_a_layer_of_several_tiles_equals_the_scan(cell: str, monkeypatch: pytest
 
 
 def test_a_kernel_with_no_room_on_the_chip_equals_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrent_pallas, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(recurrent_pallas, "_room", lambda: 0)
     assert_equal_to_the_scan("lstm", 5, 2, jnp.float32, 1e-5)
 
 
