@@ -11,6 +11,7 @@ partition are the sums of its sentences'. Padding follows the last sentence; a r
 Axes: `batch` rows, `time` token positions, `tags`. All scores are in nats.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -79,9 +80,10 @@ def log_likelihood(
     tags: Int[Array, "batch time"],
     mask: Bool[Array, "batch time"],
     starts: Bool[Array, "batch time"],
+    partition: Callable[[Potentials, Array, Array, Array], Array] = log_partition,
 ) -> Float[Array, " batch"]:
-    """The log probability of one tagging a row, in nats."""
-    return score(potentials, emissions, tags, mask, starts) - log_partition(potentials, emissions, mask, starts)
+    """The log probability of one tagging a row, in nats; `partition` is `log_partition` or its equal."""
+    return score(potentials, emissions, tags, mask, starts) - partition(potentials, emissions, mask, starts)
 
 
 def viterbi(

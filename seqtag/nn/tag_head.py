@@ -1,5 +1,6 @@
 """Tags: from hidden states to scores of tags, their loss, the best taggings and their probabilities."""
 
+from types import ModuleType
 from typing import Literal
 
 import jax
@@ -9,7 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from seqtag.batch import Tagged
-from seqtag.nn import crf, lattice
+from seqtag.nn import crf, crf_parallel, lattice
 from seqtag.schemes import OUTSIDE, Scheme, allowed_transitions, split_tag
 
 
@@ -48,7 +49,8 @@ class TagHead(nnx.Module):
     ) -> Float[Array, " batch"]:
         """Negative log likelihood of each row's gold tags, in nats."""
         if self.kind == "crf":
-            return -crf.log_likelihood(self.potentials(), emissions, tags, mask, starts)
+            partition = _chain(emissions).log_partition
+            return -crf.log_likelihood(self.potentials(), emissions, tags, mask, starts, partition)
         gold = jnp.take_along_axis(emissions, tags[:, :, None], axis=2)[:, :, 0]
         return -jnp.where(mask, gold, 0.0).sum(1)
 
@@ -61,7 +63,7 @@ class TagHead(nnx.Module):
         """The best well-formed tagging with its probabilities, [batch, time]; with softmax, under the tag scheme."""
         potentials = self.potentials()
         posterior = lattice.posterior(potentials, emissions, mask, starts)
-        path = crf.viterbi(potentials, emissions, mask, starts)[0]
+        path = _chain(emissions).viterbi(potentials, emissions, mask, starts)[0]
         return self._weighed(potentials, posterior, path, mask, starts)
 
     def n_best(
@@ -103,6 +105,11 @@ class TagHead(nnx.Module):
             links=lattice.link_log_probabilities(potentials, posterior, path, mask, starts),
             closes=lattice.close_log_probabilities(potentials, posterior, path, continuing, mask, starts),
         )
+
+
+def _chain(emissions: Float[Array, "batch time tags"]) -> ModuleType:
+    """Which computes log partition and best tagging."""
+    return crf_parallel if crf_parallel.is_preferred(*emissions.shape) else crf
 
 
 def _shown_alike(tags: tuple[str, ...]) -> Float[np.ndarray, "tags tags"]:
