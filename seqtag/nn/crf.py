@@ -63,7 +63,7 @@ def log_partition(
     def step(alpha: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, None]:
         emission, is_real, is_start = inputs
         top = lax.stop_gradient(alpha.max(-1, keepdims=True))
-        inside = _log(jnp.exp(alpha - top) @ weights) + top
+        inside = _log(float32_product(jnp.exp(alpha - top), weights)) + top
         across = _logsumexp(alpha + potentials.end)[:, None] + potentials.start
         following = jnp.where(is_start[:, None], across, inside) + emission
         return jnp.where(is_real[:, None], following, alpha), None
@@ -117,6 +117,11 @@ def viterbi(
     first_tag, later = lax.scan(backward, last, pointers, reverse=True)
     path = jnp.concatenate([first_tag[:, None], later.T], axis=1)
     return jnp.where(mask, path, 0), jnp.where(mask[:, 0], final.max(1), 0.0)
+
+
+def float32_product(left: Array, right: Array) -> Array:
+    """A matrix product. By default an accelerator rounds its operands to 11 bits of mantissa (TF32) or fewer."""
+    return jnp.matmul(left, right, precision=lax.Precision.HIGHEST)
 
 
 def _log(values: Array) -> Array:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from seqtag.nn.crf import Potentials
+from seqtag.nn.crf import Potentials, float32_product
 
 _HIGHEST = 1e17
 """What weights are scaled to: float32 reaches from 1e-38 to 1e38, and scaled to 1 only the lower half would be used."""
@@ -52,13 +52,13 @@ def posterior(
 
     def backward(following: Array, inputs: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
         emission, is_end = inputs
-        ahead = jnp.where(is_end[:, None], last, jnp.maximum(following @ transitions.T, _LEAST))
+        ahead = jnp.where(is_end[:, None], last, jnp.maximum(float32_product(following, transitions.T), _LEAST))
         onward = _scaled(emission * _scaled(ahead))
         return onward, (onward, ahead)
 
     def forward(before: Array, inputs: tuple[Array, Array, Array, Array]) -> tuple[Array, Array]:
         previous_ahead, onward, is_start, is_real = inputs
-        inside = jnp.where(onward > 0, ((before / previous_ahead) @ transitions) * onward, 0.0)
+        inside = jnp.where(onward > 0, float32_product(before / previous_ahead, transitions) * onward, 0.0)
         weights = jnp.where(is_start[:, None], first * onward, inside)
         marginal = jnp.where(is_real[:, None], weights / weights.sum(-1, keepdims=True), 0.0)
         return marginal, marginal

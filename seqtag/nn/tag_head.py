@@ -99,7 +99,7 @@ class TagHead(nnx.Module):
 
         return Tagged(
             tags=path,
-            scores=jnp.minimum(of_path(posterior.marginals @ shown), 1.0),
+            scores=jnp.minimum(of_path(crf.float32_product(posterior.marginals, jnp.asarray(shown))), 1.0),
             outside=posterior.marginals[:, :, self.tags.index(OUTSIDE)],
             marginals=of_path(posterior.marginals),
             links=lattice.link_log_probabilities(potentials, posterior, path, mask, starts),

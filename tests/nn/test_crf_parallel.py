@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from test_crf import EMISSIONS, LENGTHS, MASK, STARTS, TAGS, enumerated, make_potentials
 
 from seqtag.nn import crf, crf_parallel
+from seqtag.nn.tag_head import TagHead
 from seqtag.schemes import allowed_transitions
 
 
@@ -90,6 +92,16 @@ def test_the_depth_grows_with_the_logarithm_of_time() -> None:
         return sum(equation.primitive.name in ("remat2", "checkpoint") for equation in run(emissions).eqns)
 
     assert [operations(1 + 2**power) for power in range(1, 7)] == list(range(1, 7))
+
+
+def test_a_tag_head_gives_the_same_with_either_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = TagHead("crf", 3, TAGS, "BIOES", nnx.Rngs(0))
+    emissions, mask, starts = packed(13)
+    tags = head.tag(emissions, mask, starts).tags
+    losses = head.loss(emissions, tags, mask, starts)
+    monkeypatch.setattr(crf_parallel, "is_preferred", lambda *shape: True)
+    np.testing.assert_array_equal(head.tag(emissions, mask, starts).tags, tags)
+    np.testing.assert_allclose(head.loss(emissions, tags, mask, starts), losses, rtol=1e-5, atol=1e-5)
 
 
 def test_the_cpu_keeps_the_sequential_chain() -> None:
