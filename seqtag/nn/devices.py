@@ -33,5 +33,5 @@ class Devices:
 
     def spread_batch(self, batch: Batch) -> Batch:
         """A batch with its rows divided among the devices; each has all its distinct tokens."""
-        rest = dict.fromkeys(Batch._fields, self.spread)
-        return jax.device_put(batch, Batch(**rest | {"tokens": self.copied}))
+        places = {field: self.copied if field == "tokens" else self.spread for field in Batch._fields}
+        return Batch(**{field: jax.device_put(part, places[field]) for field, part in batch._asdict().items()})

@@ -63,6 +63,7 @@ class CharacterCNN(nnx.Module):
         length = char_ids.shape[1]
         activations = sum(projected[offset][ids[:, offset : offset + length]] for offset in range(width))
         strongest = jnp.where((char_ids > PADDING)[..., None], activations, -jnp.inf).max(1, initial=-1e4)
+        assert self.filters.bias is not None
         return strongest + self.filters.bias[...]
 
 

@@ -52,7 +52,8 @@ class LongSentences:
         shape = masks[0].shape
 
         def embedded(index: int) -> Any:
-            return self._embed(shape, weights, pieces[index]())
+            batch = pieces[index]()
+            return self._embed(batch.shape, weights, batch)
 
         values: Callable[[int], Any] = embedded
         for number, layer in enumerate(model.encoder.layers):

@@ -85,7 +85,7 @@ def _table_sizes(params: Any) -> dict[TableName, int]:
 
 def _table_name(path: Any) -> TableName:
     """The table that a leaf is, or an optimizer's moments of it; empty for other leaves."""
-    keys = [getattr(key, "key", getattr(key, "name", getattr(key, "idx", None))) for key in path]
+    keys: list[Any] = [getattr(key, "key", getattr(key, "name", getattr(key, "idx", None))) for key in path]
     if "embeddings" not in keys or "table" not in keys:
         return ()
     return tuple(keys[keys.index("embeddings") + 1 : keys.index("table")])
