@@ -95,7 +95,7 @@ def test_the_depth_grows_with_the_logarithm_of_time() -> None:
 
 
 def test_a_tag_head_gives_the_same_with_either_chain(monkeypatch: pytest.MonkeyPatch) -> None:
-    head = TagHead("crf", 3, TAGS, "BIOES", nnx.Rngs(0))
+    head = TagHead("crf", 3, tuple(TAGS), "BIOES", nnx.Rngs(0))
     emissions, mask, starts = packed(13)
     tags = head.tag(emissions, mask, starts).tags
     losses = head.loss(emissions, tags, mask, starts)
