@@ -48,6 +48,14 @@ def test_a_model_loads_as_it_was_saved(model: TrainedModel, tmp_path: Path) -> N
     assert {path.name for path in tmp_path.iterdir()} == {"model"}
 
 
+def test_a_model_of_another_backend_loads_where_that_cannot_run(model: TrainedModel, tmp_path: Path) -> None:
+    save_model(
+        dataclasses.replace(model, config=dataclasses.replace(model.config, backend="pallas")), tmp_path / "model"
+    )
+    loaded = load_model(tmp_path / "model")
+    assert nnx.merge(loaded.graph, loaded.params, loaded.constants).encoder.layers[0].backend == "scan"
+
+
 def damage_json(name: str, **values: object) -> object:
     def damage(path: Path) -> None:
         content = json.loads((path / name).read_text())
