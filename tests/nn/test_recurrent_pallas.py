@@ -85,6 +85,7 @@ def test_bfloat16_products_equal_those_of_the_scan(cell: str) -> None:
     assert_equal_to_the_scan(cell, 5, 2, jnp.bfloat16, 1e-2)
 
 
+@pytest.mark.skipif(jax.__version_info__ > (0, 10, 2), reason="a later JAX compiles when it lowers, which takes CUDA")
 @pytest.mark.parametrize("precision", [jnp.float32, jnp.bfloat16])
 @pytest.mark.parametrize("hidden", [24, 200])
 @pytest.mark.parametrize("cell", CELL_NAMES)
