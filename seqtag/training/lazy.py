@@ -53,7 +53,7 @@ class Lookups:
         """A tree with the rows looked up in place of the tables: parameters, or what an optimizer keeps of them."""
 
         def rows(lookup: _Lookup, table: Array) -> Array:
-            return table.at[lookup.rows].get(mode="fill", fill_value=0, unique_indices=True, indices_are_sorted=True)
+            return table.at[lookup.rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
 
         return self._map(rows, tree)
 
@@ -61,7 +61,8 @@ class Lookups:
         """`rows`, a tree as `gather` gives it, with its rows put back into the tables of `tree`."""
 
         def put(lookup: _Lookup, table: Array, own: Array) -> Array:
-            return table.at[lookup.rows].set(own, mode="drop", unique_indices=True, indices_are_sorted=True)
+            # Only the rows that fill up are there twice, and those are dropped.
+            return table.at[lookup.rows].set(own, mode="drop", indices_are_sorted=True)
 
         return self._map(put, tree, rows, otherwise=lambda _, own: own)
 
