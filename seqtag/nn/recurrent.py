@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-Carry = tuple[Array, ...]  # hidden state first, each [batch, hidden]
+Carry = tuple[Array, ...]  # hidden state first, each [..., batch, hidden]
 
 
 class Cell(NamedTuple):
