@@ -2,7 +2,7 @@
 
 The optimizer sees the rows of the batch as if they were the whole table. A row that a batch does not look up therefore
 keeps its weights and its moments, where Adam to the letter would go on moving it by what it remembers, and weight decay
-would shrink it. The cost of a step then does not grow with the vocabulary.
+would shrink it. Rare words thus learn more slowly, and a step need not touch the whole vocabulary.
 """
 
 from collections.abc import Callable
