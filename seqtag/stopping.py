@@ -2,6 +2,7 @@
 
 import signal
 from types import FrameType, TracebackType
+from typing import Self
 
 
 class Stopped(BaseException):
@@ -17,14 +18,11 @@ class Stopped(BaseException):
         return 128 + self.signal_number
 
 
-class StopSignals:
-    """Within this context the two signals are noted instead of acted on; a second one acts at once."""
+class Handling:
+    """Within this context the two signals are dealt with by `_act`; afterwards by whoever did before."""
 
-    def __init__(self) -> None:
-        self.received: int | None = None
-
-    def __enter__(self) -> "StopSignals":
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._act) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(
@@ -33,7 +31,17 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _act(self, number: int, frame: FrameType | None) -> None:
+        raise NotImplementedError
+
+
+class StopSignals(Handling):
+    """Within this context the two signals are noted instead of acted on; a second one acts at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    def _act(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
             raise Stopped(number)
         self.received = number

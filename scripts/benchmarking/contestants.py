@@ -16,6 +16,7 @@ MODEL = (
     "--model.hidden_size 256 --model.word_dim 100 --model.char_dim 30 --model.char_features 50 "
     "--model.char_kernel_size 3 --model.shape_dim 0 --model.affix_dim 0 --model.word_dropout 0 --model.dropout 0.5 "
     "--training.optimizer adam --training.learning_rate 0.002 --training.schedule constant --training.clip_norm 5 "
+    "--training.lazy_embeddings true "
     "--training.bootstrap_samples 1"
 ).split()
 
@@ -133,7 +134,7 @@ def train_seqtag(
 
 _ROWS = ("--training.pack_sentences", "false")
 CONTESTANTS: dict[str, Contestant] = {
-    "seqtag": Contestant("seqtag", "packed rows, CRF", "seqtag"),
+    "seqtag": Contestant("seqtag", "packed rows, CRF, lazy embeddings", "seqtag"),
     "pytorch": Contestant(
         "PyTorch", "packed nn.LSTM, character CNN, pytorch-crf; raw text by a regular expression", "torch", "torch_lstm"
     ),

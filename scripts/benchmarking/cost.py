@@ -21,7 +21,9 @@ class Sizes(NamedTuple):
 
 
 def flops_per_token(sizes: Sizes) -> dict[str, float]:
-    """Multiplications and additions of the forward pass for one token.
+    """Multiplications and additions of the forward pass for one token, as the model is written down.
+
+    An implementation may need fewer, by doing once what is the same for several tokens.
 
     `chars` is the convolution, `lstm` the input and recurrent products of both directions, `emissions` the scores of
     the tags, `crf` a step of the forward or Viterbi recursion (an addition and a reduction for each pair of tags).

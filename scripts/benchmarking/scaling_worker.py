@@ -46,7 +46,7 @@ def time_step(arguments: argparse.Namespace, settings: dict[str, Any]) -> dict[s
 
     tune_allocator()
     model = ModelConfig(hidden_size=settings.pop("hidden_size", 256), shape_dim=0, affix_dim=0, tag_scheme="IOB2")
-    training = TrainingConfig(epochs=2, schedule="constant", **settings)
+    training = TrainingConfig(epochs=2, schedule="constant", lazy_embeddings=True, **settings)
     with tempfile.TemporaryDirectory() as folder:
         tokens = (arguments.steps + 1) * training.batch_tokens
         rows = make_sentences(arguments.vocabulary, arguments.length, arguments.tags, tokens)

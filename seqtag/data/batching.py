@@ -229,11 +229,16 @@ def make_batch(
 def _distinct(rows: Int[np.ndarray, "batch time"], table: TokenTable) -> tuple[Tokens, Int32[np.ndarray, "batch time"]]:
     """The distinct ones of some rows of a table, and the position of each row among them.
 
-    They are padded to one of two sizes, so that a shape of batch has two programs at most.
+    They stand in the order in which the batch has them. That of the table depends on what was read before, and sums
+    over them must round alike in a run that was resumed. They are padded to one of two sizes, so that a shape of batch
+    has two programs at most.
     """
-    found = np.unique(rows)
-    found = found[np.searchsorted(found, 1) :]  # 0 is padding
-    token_ids = np.where(rows > 0, np.searchsorted(found, rows) + FIRST_TOKEN, PADDING_TOKEN).astype(np.int32)
+    found, firsts, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    order = order[found[order] > 0]  # 0 is padding
+    positions = np.full(len(found), PADDING_TOKEN, np.int32)
+    positions[order] = np.arange(FIRST_TOKEN, FIRST_TOKEN + len(order))
+    token_ids, found = positions[inverse].reshape(rows.shape), found[order]
     few = int(rows.size * _DISTINCT_SHARE)
     padded = np.zeros(FIRST_TOKEN + (few if len(found) <= few else rows.size), np.int32)
     padded[FIRST_TOKEN : FIRST_TOKEN + len(found)] = found

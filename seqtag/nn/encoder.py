@@ -67,7 +67,7 @@ class RecurrentLayer(nnx.Module):
         """Hidden states, both directions side by side."""
         over_time = in_reading_order(values.swapaxes(0, 1), self.directions)
         precision = jnp.dtype(self.precision)
-        inputs = self._projected(over_time, self.input_kernels[...], self.biases[...])
+        inputs = self._projected(over_time)
         run = layer_of(self.backend)
         return side_by_side(run(CELLS[self.cell], inputs, self.recurrent_kernels[...], starts, ends, precision))
 
@@ -81,7 +81,7 @@ class RecurrentLayer(nnx.Module):
         """The same for tagging, from each distinct token's values and which token stands where."""
         precision = jnp.dtype(self.precision)
         values = jnp.broadcast_to(tokens, (self.directions, 1, *tokens.shape))
-        projected = self._projected(values, self.input_kernels[...], self.biases[...])[:, 0]
+        projected = self._projected(values)[:, 0]
         cell, kernels = CELLS[self.cell], self.recurrent_kernels[...]
         if self.backend == "scan":
             return side_by_side(recurrent_layer_of_tokens(cell, projected, token_ids, kernels, starts, ends, precision))
@@ -89,16 +89,12 @@ class RecurrentLayer(nnx.Module):
         return side_by_side(layer_of(self.backend)(cell, inputs, kernels, starts, ends, precision))
 
     def _projected(
-        self,
-        values: Float[Array, "directions time batch features"],
-        kernels: Float[Array, "directions features gates"],
-        biases: Float[Array, "directions gates"],
+        self, values: Float[Array, "directions time batch features"], own: slice = slice(None)
     ) -> Float[Array, "directions time batch gates"]:
-        """Inputs times input kernels."""
+        """Inputs times input kernels, of all directions or of those in `own`."""
         precision = jnp.dtype(self.precision)
-        products = jnp.einsum(
-            "dtbf,dfg->dtbg", values.astype(precision), kernels.astype(precision), preferred_element_type=jnp.float32
-        )
+        kernels, biases = self.input_kernels[...][own].astype(precision), self.biases[...][own]
+        products = jnp.einsum("dtbf,dfg->dtbg", values.astype(precision), kernels, preferred_element_type=jnp.float32)
         return products + biases[:, None, None]
 
     def initial_carry(self, batch: int) -> Carry:
@@ -110,11 +106,10 @@ class RecurrentLayer(nnx.Module):
         self, values: Float[Array, "batch time features"], carry: Carry, mask: Bool[Array, "batch time"], direction: int
     ) -> tuple[Float[Array, "batch time hidden"], Carry]:
         """Hidden states of one direction (0 forwards, 1 backwards) over a piece of a sentence, and the next state."""
-        own = slice(direction, direction + 1)
         over_time = values.swapaxes(0, 1)[None]
         hidden, carry = continue_direction(
             CELLS[self.cell],
-            self._projected(over_time, self.input_kernels[...][own], self.biases[...][own])[0],
+            self._projected(over_time, slice(direction, direction + 1))[0],
             self.recurrent_kernels[...][direction],
             carry,
             mask,

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-Carry = tuple[Array, ...]  # hidden state first, each [batch, hidden]
+Carry = tuple[Array, ...]  # hidden state first, each [..., batch, hidden]
 Gates = Any
 """Gates side by side on the last axis of one array, as the scan holds them; or apart, in a tuple of arrays, as a kernel
 does that cannot cut arrays up."""

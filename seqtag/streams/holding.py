@@ -3,27 +3,17 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import FrameType
 
-from seqtag.stopping import Stopped
+from seqtag.stopping import Handling, Stopped
 
 
-class Holding:
+class Holding(Handling):
     """Within this context the two signals do what they did before, except while one of `undivided` runs."""
 
     def __init__(self) -> None:
         self._held = False
         self._received: int | None = None
-
-    def __enter__(self) -> "Holding":
-        self._before = {number: signal.signal(number, self._act) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
     @contextmanager
     def undivided(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 The optimizer sees the rows of the batch as if they were the whole table. A row that a batch does not look up therefore
 keeps its weights and its moments, where Adam to the letter would go on moving it by what it remembers, and weight decay
-would shrink it. The cost of a step then does not grow with the vocabulary.
+would shrink it. Rare words thus learn more slowly, and a step need not touch the whole vocabulary.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class Lookups:
         """A tree with the rows looked up in place of the tables: parameters, or what an optimizer keeps of them."""
 
         def rows(lookup: _Lookup, table: Array) -> Array:
-            return table.at[lookup.rows].get(mode="fill", fill_value=0, unique_indices=True, indices_are_sorted=True)
+            return table.at[lookup.rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
 
         return self._map(rows, tree)
 
@@ -61,7 +61,8 @@ class Lookups:
         """`rows`, a tree as `gather` gives it, with its rows put back into the tables of `tree`."""
 
         def put(lookup: _Lookup, table: Array, own: Array) -> Array:
-            return table.at[lookup.rows].set(own, mode="drop", unique_indices=True, indices_are_sorted=True)
+            # Only the rows that fill up are there twice, and those are dropped.
+            return table.at[lookup.rows].set(own, mode="drop", indices_are_sorted=True)
 
         return self._map(put, tree, rows, otherwise=lambda _, own: own)
 

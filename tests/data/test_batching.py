@@ -81,6 +81,15 @@ def test_what_is_computed_per_token_returns_to_its_sentence(sentences: list[list
     assert sum(int(batch.mask.sum()) for batch in batches) == lengths.sum()
 
 
+def test_what_was_read_before_changes_nothing() -> None:
+    rows = [[["a", "zzz", "bb"], ["a"]], [["q", "bb"]]]
+    fresh, used = make_table(), make_table()
+    used.rows(["bb", "q", "other", "a"])
+    for own, other in zip(*(make_batch(rows, None, table, (2, 5)) for table in (fresh, used)), strict=True):
+        for one, same in zip(own, other, strict=True):
+            np.testing.assert_array_equal(one, same)
+
+
 def word_ids(batch: Batch) -> np.ndarray:
     return batch.tokens.word_ids[batch.token_ids]
 

@@ -45,8 +45,10 @@ KINDS = [
 ]
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(kind.values()))
-def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict) -> None:
+def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, training: bool) -> None:
+    """In training, without dropout, as in tagging, which reads each distinct token once."""
     model, table = make_model(**kind)
     graph, params = nnx.split(model)
     alone = make_batch([[tokens] for tokens in SENTENCES], TAGS, table, (4, 4))
@@ -54,7 +56,8 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict) -> Non
 
     @jax.jit
     def loss(params: nnx.State, batch: Batch) -> jax.Array:
-        return nnx.merge(graph, params).losses(batch, OBJECTIVE).tags.sum()
+        key = jax.random.key(0) if training else None
+        return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, key).tags.sum()
 
     values, gradients = zip(*(jax.value_and_grad(loss)(params, batch) for batch in (alone, packed)), strict=True)
     assert float(values[0]) == pytest.approx(float(values[1]), rel=1e-5)
@@ -66,6 +69,15 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict) -> Non
     assert decoded[0, :3].tolist() == own[0, :3].tolist()
     assert decoded[0, 3:7].tolist() == own[1, :4].tolist()
     assert not decoded[1, 2:].any()
+
+
+@pytest.mark.parametrize("encoder", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_training_and_tagging_see_the_same_states(encoder: str, bidirectional: bool) -> None:
+    model, table = make_model(encoder=encoder, bidirectional=bidirectional, num_layers=2, layer_dropout=0.0)
+    batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (3, 11))
+    trained, tagged = model.hidden(batch, None, jax.random.key(0)), model.hidden(batch)
+    np.testing.assert_allclose(trained[batch.mask], tagged[batch.mask], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("scheme", ["IOB2", "BIOES"])

@@ -97,18 +97,15 @@ def test_a_sentence_too_long_for_a_row_is_tagged_as_if_it_were_in_one(
 ) -> None:
     model = tiny_model(**kind)
     words = (WORDS * 9)[:150]
-    whole = seqtag.Tagger(model)(words, n_best=4)
+    whole = seqtag.Tagger(model)(words, n_best=3)
     monkeypatch.setattr(engine, "LONGEST_ROW", 32)
     cut = seqtag.Tagger(model)
-    in_pieces = cut(words, n_best=4)
+    in_pieces = cut(words, n_best=3)
     assert alike(whole, in_pieces)
     assert whole.entities
-    for rank, (own, other) in enumerate(zip(whole.n_best[:3], in_pieces.n_best[:3], strict=True)):
+    for own, other in zip(whole.n_best, in_pieces.n_best, strict=True):
+        assert own.tags == other.tags
         assert own.probability == pytest.approx(other.probability, rel=1e-3)
-        # Of two that are equally probable but for rounding, either may come first.
-        others = [one for place, one in enumerate(whole.n_best) if place != rank]
-        is_tied = any(one.probability == pytest.approx(own.probability, rel=2e-3) for one in others)
-        assert is_tied or own.tags == other.tags
     # Shorter ones keep their company, and their place in it.
     texts = [["Ada"], words, ["Bo", "met"], words[:40], []]
     for own, other in zip(cut.tag(texts), seqtag.Tagger(model).tag(texts), strict=True):

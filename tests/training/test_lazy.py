@@ -1,5 +1,6 @@
 """Lazy embeddings: what a batch looks up is updated as if the rest of the table were not there."""
 
+from collections import Counter
 from typing import Any
 
 import jax
@@ -7,9 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 
 from seqtag.batch import Tokens
+from seqtag.config import ModelConfig
+from seqtag.data.batching import make_batch
+from seqtag.data.encoding import TokenTable
+from seqtag.nn.model import Network
 from seqtag.training.lazy import Lookups
+from seqtag.vocabulary import build_vocabulary
 
 TOKENS = Tokens(
     word_ids=jnp.array([0, 1, 5, 9, 5, 0]),
@@ -87,3 +94,23 @@ def test_rows_that_are_not_looked_up_keep_weights_and_moments() -> None:
             assert not np.allclose(before[2:5], after[2:5])
     dense = step(optimizer, *once, others)
     assert not np.allclose(dense[0]["embeddings"]["words"]["table"][5], once[0]["embeddings"]["words"]["table"][5])
+
+
+def test_the_tables_of_a_network_and_of_its_optimizer_are_found() -> None:
+    counts = Counter(f"w{letter}{other}" for letter in "abcdefghijklm" for other in "abcdefghijklm")
+    vocabulary, _ = build_vocabulary(counts, ["A"], ModelConfig(), ["wab", *(f"v{number}" for number in range(90))])
+    vectors = np.ones((len(vocabulary.vectors), 3), np.float32)
+    _, params, constants = nnx.split(Network(ModelConfig(), vocabulary, vectors, nnx.Rngs(0)), nnx.Param, ...)
+    assert not jax.tree.leaves(constants)
+    state = params, optax.adam(0.1).init(params)
+    batch = make_batch([[["wab", "wcd"]]], None, TokenTable(vocabulary, 24), (1, 32))
+    lookups = Lookups(jax.tree.map(jnp.asarray, batch.tokens), params)
+    distinct = len(batch.tokens.word_ids)
+
+    (small, (moments, _)) = lookups.gather(state)
+    for tree in (small, moments.mu, moments.nu):
+        rows = tree["embeddings"]
+        assert len(rows["words"]["table"][...]) == distinct < vocabulary.sizes.words
+        assert len(rows["vectors"]["table"][...]) == distinct < len(vectors) + 2
+        assert len(rows["chars"]["embedding"]["table"][...]) == vocabulary.sizes.chars, "not looked up by token"
+        assert tree["encoder"]["layers"][0]["biases"][...].shape == (2, 800)
