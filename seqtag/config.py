@@ -192,6 +192,10 @@ class Config:
     def __post_init__(self) -> None:
         _check(self)
 
+    def with_seed(self, seed: int) -> "Config":
+        """The same with another seed."""
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, seed=seed))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionaries, every key present."""
         return dataclasses.asdict(self)

@@ -38,6 +38,27 @@ def format_report(report: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+_OF_SEEDS = ("f1", "precision", "recall", "label_accuracy", "sentence_accuracy", "accuracy", "macro_f1", "micro_f1")
+
+
+def format_seeds(report: dict[str, Any]) -> str:
+    """Runs of several seeds: each score's mean and standard deviation, then the runs', split by split."""
+    seeds, parts = report["seeds"], []
+    width = max(map(len, _OF_SEEDS))
+    for split, means in report["mean"].items():
+        selected = report["runs"][0]["splits"][split].get("used_for_selection")
+        lines = [f"{split}{', used for model selection' if selected else ''}: seeds {', '.join(map(str, seeds))}", ""]
+        lines.append(f"{'':<{width}}    mean     std  runs")
+        for name in _OF_SEEDS:
+            if name in means:
+                deviation = report["std"][split][name]
+                shown = f"{'':>6}" if deviation is None else f"{deviation:.4f}"
+                own = " ".join(f"{run['splits'][split][name]:.4f}" for run in report["runs"])
+                lines.append(f"{name:<{width}}  {means[name]:.4f}  {shown}  {own}")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
 def show_tagged(tokens: Sequence[str], tags: Sequence[str]) -> str:
     """`[Ada Lovelace PERSON] met …`."""
     spans = {span.start: span for span in tags_to_spans(tags)}

@@ -53,7 +53,7 @@ class Experiment:
     vector_features: int
     word_drop_rates: Float32[np.ndarray, " words"]
     steps_per_epoch: int
-    """Of the first epoch; rows are packed anew for each, so that others may have one more or less."""
+    """Of one epoch; rows are packed anew for each, so that some may have one more or less."""
     schedule: optax.Schedule
     """Learning rate by step, the plateau's factor aside."""
     optimizer: optax.GradientTransformation
@@ -118,7 +118,8 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         buckets = buckets._replace(least=_LEAST_LABELLED)
     vectors = pretrained.vectors if pretrained else None
     graph, params, constants = _initialize(config, vocabulary, vectors)
-    steps_per_epoch = len(_plan(train, buckets, training.seed, epoch=0))
+    # Of no seed in particular: runs of several seeds then share their compiled programs.
+    steps_per_epoch = len(_plan(train, buckets, seed=0, epoch=0))
     schedule = learning_rate(training, steps_per_epoch)
     devices = Devices()
     return Experiment(

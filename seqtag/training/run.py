@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-from seqtag.config import Config
 from seqtag.data.schema import Corpus
 from seqtag.evaluation.evaluating import evaluate_split
 from seqtag.evaluation.prediction import Predictor
@@ -14,7 +13,7 @@ from seqtag.tagging.model_card import model_card
 from seqtag.tagging.model_directory import save_model
 from seqtag.training.checkpoint import Checkpoints
 from seqtag.training.display import Display
-from seqtag.training.experiment import build_experiment
+from seqtag.training.experiment import Experiment
 from seqtag.training.loop import Fitted, Loop
 from seqtag.training.run_directory import RunDirectory
 
@@ -28,12 +27,9 @@ class Result(NamedTuple):
     """A sentence that the model tagged, from the last part scored."""
 
 
-def train(config: Config, corpus: Corpus, run: RunDirectory, resume: bool) -> Result:
-    """Train, score every part but the training one, and fill the run folder.
-
-    Nothing is written before the data have been read and found fit.
-    """
-    experiment = build_experiment(config, corpus)
+def train(experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: bool) -> Result:
+    """Train, score every part but the training one, and fill the run folder."""
+    config = experiment.config
     run.begin(config)
     predictor = Predictor(experiment.graph, experiment.table, experiment.buckets, experiment.devices)
     steps = config.training.epochs * experiment.steps_per_epoch

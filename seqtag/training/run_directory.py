@@ -2,11 +2,14 @@
 
 import datetime
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from seqtag.command_line import load_config
 from seqtag.config import Config
 from seqtag.data.files import write_whole
 from seqtag.errors import InputError
@@ -24,6 +27,25 @@ class RunDirectory:
         self.report = path / "report.json"
         self.predictions = path / "predictions"
         self.tensorboard = path / "tensorboard"
+
+    def of_seed(self, seed: int) -> "RunDirectory":
+        """The run of one of several seeds."""
+        return RunDirectory(self.path / f"seed-{seed}")
+
+    def seeds(self) -> list[int]:
+        """Those whose runs lie here, in order; none in a run of one seed."""
+        found = (re.fullmatch(r"seed-(\d+)", path.parent.name) for path in self.path.glob(f"seed-*/{self.config.name}"))
+        return sorted(int(match[1]) for match in found if match)
+
+    def check_seeds(self, asked: Sequence[int]) -> None:
+        """Raise InputError where a resumed run is asked for other seeds than it has, more of them aside."""
+        own = self.seeds()
+        if not own:
+            raise InputError(f"--resume: {self.path} holds a run of one seed; name another folder for --seeds")
+        if missing := sorted(set(own) - set(asked)):
+            raise InputError(
+                f"--resume: {self.path} holds a run of seed {missing[0]} too; --seeds may add seeds, not leave them out"
+            )
 
     def check_free(self) -> None:
         """Raise InputError where the folder already holds something."""
@@ -56,9 +78,15 @@ class RunDirectory:
                 f"({asked.training.epochs})"
             )
 
+    def is_finished(self, config: Config) -> bool:
+        """Whether the run of this configuration is done, its report written."""
+        return self.report.exists() and load_config(self.config) == config
+
     def begin(self, config: Config) -> None:
-        """Make the folder, or go on in it, and write down the configuration."""
+        """Make the folder, or go on in it, and write down the configuration. A report is of a finished run alone."""
         self.path.mkdir(parents=True, exist_ok=True)
+        for suffix in (".json", ".txt"):
+            self.report.with_suffix(suffix).unlink(missing_ok=True)
         self._write_config(config)
 
     def _write_config(self, config: Config) -> None:
