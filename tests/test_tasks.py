@@ -11,7 +11,7 @@ import pytest
 from corpora import sentences, settings, write_jsonl
 
 import seqtag
-from seqtag import check, evaluate, tag, train
+from seqtag import check, compare, evaluate, tag, train
 from seqtag.errors import InputError
 
 MOODS = {"good": "superb lovely fine".split(), "bad": "awful poor dull".split()}
@@ -104,6 +104,33 @@ def test_predictions_are_written_beside_gold(trained: tuple[Task, Path, list[str
         rows = [json.loads(line) for line in text.splitlines()]
         right = sum(sorted(row["predicted_labels"]) == sorted(row["labels"]) for row in rows)
         assert right / len(rows) == pytest.approx(report(folder / "run")["splits"]["test"]["accuracy"])
+
+
+def test_a_run_compared_with_itself_is_identical_and_has_its_own_scores(
+    trained: tuple[Task, Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, folder, _ = trained
+    run, target = str(folder / "run"), tmp_path / "comparison.json"
+    assert compare.main([run, run, "--report", str(target)]) == 0
+    told = capsys.readouterr().out
+    assert "The predictions are identical." in told
+    assert "The models are byte-identical." in told
+    comparison, scores = json.loads(target.read_text()), report(folder / "run")["splits"]["test"]
+    assert comparison["split"] == "test"
+    assert comparison["differing"] == []
+    scores["label_accuracy"] = scores.get("label_accuracy", scores["accuracy"])
+    for name, row in comparison["measures"].items():
+        assert row["a"] == row["b"] == pytest.approx(scores[name]), name
+        assert row["ci95"] == [0, 0]
+        assert row["p_value"] == 1
+    assert (
+        set(comparison["measures"])
+        == {
+            "ner": {"f1"},
+            "classification": {"label_accuracy"},
+            "joint": {"f1", "label_accuracy", "sentence_accuracy"},
+        }[task.name]
+    )
 
 
 def test_the_model_loads_and_tags(trained: tuple[Task, Path, list[str]]) -> None:

@@ -1,16 +1,17 @@
-"""Predictions files: gold beside predicted, in CoNLL columns, or as JSONL where a split does not fit into columns."""
+"""Predictions files, written and read: gold beside predicted, in CoNLL columns, or JSONL where columns do not fit."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasets import Dataset
 
 from seqtag.data.decoding import Prediction
-from seqtag.data.files import write_whole
+from seqtag.data.files import read_lines, write_whole
 from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS
+from seqtag.errors import InputError
 from seqtag.evaluation.labels import decide
 from seqtag.vocabulary import Vocabulary
 
@@ -106,6 +107,64 @@ def _conll(rows: _Rows) -> Iterator[str]:
         for fields in zip(row[TOKENS], *(row[name] for name in carried), row[TAGS], prediction.tags, strict=True):
             yield _line(fields)
         yield "\n"
+
+
+class Judged(NamedTuple):
+    """What a predictions file tells of a sentence. Tags, or labels, are None where the model gives none."""
+
+    tokens: list[str]
+    gold: list[str] | None
+    predicted: list[str] | None
+    gold_labels: list[str] | None
+    """None too where they are not known."""
+    predicted_labels: list[str] | None
+
+
+def read_predictions(directory: Path, name: str) -> list[Judged]:
+    """What `write_predictions` wrote. Raises InputError where there is no such file, or it is not one."""
+    for path, read in ((directory / f"{name}.conll", _read_conll), (directory / f"{name}.jsonl", _read_jsonl)):
+        if path.is_file():
+            return list(read(path))
+    present = ", ".join(sorted(path.stem for path in directory.glob("*.*"))) or "none"
+    raise InputError(f"{directory}: holds no predictions of the {name} part, only: {present}; name it with --split")
+
+
+def _read_jsonl(path: Path) -> Iterator[Judged]:
+    for number, line in read_lines(path):
+        try:
+            row = json.loads(line)
+            tokens = row[TOKENS]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}:{number}: is no line of a predictions file; evaluate the model again") from error
+        yield Judged(tokens, row.get(TAGS), row.get("predicted"), row.get(LABELS), row.get("predicted_labels"))
+
+
+def _read_conll(path: Path) -> Iterator[Judged]:
+    columns: list[list[str]] = []
+    comments: dict[str, str] = {}
+    for number, line in read_lines(path):
+        if line.startswith("# "):
+            field, _, value = line[2:].partition(" = ")
+            comments[field] = value
+        elif line:
+            fields = line.split("\t")
+            if len(fields) < 3:
+                raise InputError(f"{path}:{number}: is no line of a predictions file; evaluate the model again")
+            columns.append(fields)
+        else:
+            labels, predicted = comments.get(LABELS), comments.get("predicted_labels")
+            yield Judged(
+                tokens=[fields[0] for fields in columns],
+                gold=[fields[-2] for fields in columns],
+                predicted=[fields[-1] for fields in columns],
+                gold_labels=None if labels is None else _listed(labels),
+                predicted_labels=None if predicted is None else _listed(predicted),
+            )
+            columns, comments = [], {}
+
+
+def _listed(text: str) -> list[str]:
+    return text.split(", ") if text else []
 
 
 def _is_strings(dataset: Dataset, name: str) -> bool:

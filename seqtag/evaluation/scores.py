@@ -5,11 +5,11 @@ well-formed. *Conlleval* is seqeval's default, which reads ill-formed tags as th
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from seqtag.schemes import Span, tags_to_spans
 
@@ -45,10 +45,11 @@ def count_spans(gold: Tags, predicted: Tags) -> SpanCounts:
 def span_f1(gold: Tags, predicted: Tags) -> float:
     """Strict F1 of well-formed tags, without seqeval: for every epoch. 0 where there are no spans."""
     counts = count_spans(gold, predicted)
-    return float(_f1(counts.correct.sum(), counts.predicted.sum(), counts.gold.sum()))
+    return float(f1_of(counts.correct.sum(), counts.predicted.sum(), counts.gold.sum()))
 
 
-def _f1(correct: Any, predicted: Any, gold: Any) -> Any:
+def f1_of(correct: Any, predicted: Any, gold: Any) -> Any:
+    """F1 from counts, or from arrays of counts; 0 where there are no spans."""
     return 2.0 * correct / np.maximum(predicted + gold, 1)
 
 
@@ -60,17 +61,19 @@ def f1_interval(counts: SpanCounts, samples: int, seed: int = 0) -> tuple[float,
     sentences = len(counts.gold)
     if sentences == 0:
         return 0.0, 0.0
-    rng = np.random.default_rng(seed)
     table = np.stack(counts, axis=1).astype(np.float64)
-    scores: list[Float[np.ndarray, " chunk"]] = []
-    chunk = max(1, _DRAWN // sentences)
-    for start in range(0, samples, chunk):
-        # How often each sentence is drawn, then one product for all sums of the chunk.
-        draws = rng.integers(0, sentences, (min(chunk, samples - start), sentences))
-        times = np.stack([np.bincount(draw, minlength=sentences) for draw in draws])
-        scores.append(_f1(*(times @ table).T))
+    scores = [f1_of(*(times @ table).T) for times in resamples(sentences, samples, seed)]
     low, high = np.percentile(np.concatenate(scores), [2.5, 97.5])
     return float(low), float(high)
+
+
+def resamples(sentences: int, samples: int, seed: int) -> Iterator[Int[np.ndarray, "chunk sentences"]]:
+    """How often each sentence is drawn in each resample, in chunks: sums over a resample are then one product."""
+    rng = np.random.default_rng(seed)
+    chunk = max(1, _DRAWN // sentences)
+    for start in range(0, samples, chunk):
+        draws = rng.integers(0, sentences, (min(chunk, samples - start), sentences))
+        yield np.stack([np.bincount(draw, minlength=sentences) for draw in draws])
 
 
 def score_tags(

@@ -67,7 +67,7 @@ def _of_each_score(scores: Sequence[dict[str, Any]], combine: Callable[[list[flo
     """Scores are what is a float; counts and intervals are a run's own."""
     combined: dict[str, Any] = {}
     for name in scores[0]:
-        values = [one.get(name) for one in scores]
+        values: list[Any] = [one.get(name) for one in scores]
         if all(isinstance(value, dict) for value in values):
             combined[name] = _of_each_score(values, combine)
         elif all(isinstance(value, float) for value in values):

@@ -41,7 +41,8 @@ def test_a_killed_run_goes_on_with_the_seeds_it_was_given(corpus: Path, tmp_path
     process = command(*flags, "--seeds", "1,2", "--output", str(folder))
     until = time.monotonic() + 120
     while not (folder / "seed-2" / "log.jsonl").exists():
-        assert process.poll() is None and time.monotonic() < until
+        assert process.poll() is None
+        assert time.monotonic() < until
         time.sleep(0.02)
     process.kill()
     process.communicate()
