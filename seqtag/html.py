@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-_STYLE = """\
+STYLE = """\
 .seqtag{color-scheme:light dark;margin:1em 0;padding:0 .35em;line-height:1.9}
 [data-jp-theme-light=true] .seqtag,.vscode-light .seqtag{color-scheme:light}
 [data-jp-theme-light=false] .seqtag,.vscode-dark .seqtag,html[theme=dark] .seqtag{color-scheme:dark}
@@ -37,7 +37,7 @@ _PAGE_START = f"""\
 <style>
 body{{max-width:50rem;margin:2rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif}}
 .seqtag+.seqtag{{border-top:1px solid #8886;padding-top:1em}}
-{_STYLE}</style>
+{STYLE}</style>
 </head>
 <body>
 """
@@ -125,7 +125,7 @@ def colors_of(label: str) -> Colors:
 
 def render(document: TaggedText) -> str:
     """A piece of HTML, one `<div>` that brings its own style; any number may stand on one page or in a notebook."""
-    return f'<div class="seqtag"><style>\n{_STYLE}</style>{_content(document)}</div>\n'
+    return f'<div class="seqtag"><style>\n{STYLE}</style>{_content(document)}</div>\n'
 
 
 def render_page(documents: Iterable[TaggedText]) -> str:
@@ -145,9 +145,9 @@ def _content(document: TaggedText) -> str:
     parts = []
     if document.label is not None:
         score = "" if document.score is None else f" <b>{document.score:.2f}</b>"
-        label = _escape(document.label)
+        label = escape(document.label)
         parts.append(
-            f'<p class="seqtag-label" dir="auto"><mark style="{_style(document.label)}">{label}{score}</mark></p>'
+            f'<p class="seqtag-label" dir="auto"><mark style="{style_of(document.label)}">{label}{score}</mark></p>'
         )
     parts.append('<div class="seqtag-text" dir="auto">')
     words = _Words(document)
@@ -177,30 +177,32 @@ class _Words:
         while self._next < len(self._weighted) and self._weighted[self._next][0][1] <= end:
             (first, last), weight = self._weighted[self._next]
             style = f"--weight:{weight / self._highest:.2f}"
-            parts.append(_escape(self._text[start:first]))
+            parts.append(escape(self._text[start:first]))
             parts.append(f'<span class="seqtag-weight" style="{style}" title="{weight:.3f}">')
-            parts.append(f"{_escape(self._text[first:last])}</span>")
+            parts.append(f"{escape(self._text[first:last])}</span>")
             start, self._next = last, self._next + 1
-        return "".join([*parts, _escape(self._text[start:end])])
+        return "".join([*parts, escape(self._text[start:end])])
 
 
 def _mark(text: str, entity: Marked) -> str:
     """One entity, its text escaped already. The score shows on hover and, since it can be focused, to the keyboard."""
-    label, score = _escape(entity.label), f"{entity.score:.2f}"
+    label, score = escape(entity.label), f"{entity.score:.2f}"
     # The no-break space keeps the label beside the last word, and apart from it in speech too; <bdi> keeps the label
     # out of the direction that is found out for the text.
     return (
-        f'<mark tabindex="0" title="{label} {score}" style="{_style(entity.label)}">{text}'
+        f'<mark tabindex="0" title="{label} {score}" style="{style_of(entity.label)}">{text}'
         f'<b>\N{NO-BREAK SPACE}<bdi data-score="{score}">{label}</bdi></b></mark>'
     )
 
 
-def _style(label: str) -> str:
+def style_of(label: str) -> str:
+    """The colours of a label as the variables that `STYLE` makes them of."""
     light, light_ink, dark, dark_ink = colors_of(label)
     return f"--light:{light};--light-ink:{light_ink};--dark:{dark};--dark-ink:{dark_ink}"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """For text and for quoted attributes."""
     return text.translate(_ESCAPES)
 
 

@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+from collections import Counter
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,6 +106,44 @@ def test_predictions_are_written_beside_gold(trained: tuple[Task, Path, list[str
         rows = [json.loads(line) for line in text.splitlines()]
         right = sum(sorted(row["predicted_labels"]) == sorted(row["labels"]) for row in rows)
         assert right / len(rows) == pytest.approx(report(folder / "run")["splits"]["test"]["accuracy"])
+
+
+def test_the_page_shows_the_run_and_loads_nothing(trained: tuple[Task, Path, list[str]]) -> None:
+    task, folder, _ = trained
+    page = (folder / "run" / "report.html").read_text()
+    tags = Counted(page)
+    assert tags.unclosed == []
+    assert not {"script", "link", "img", "iframe", "object"} & tags.seen.keys()
+    assert ("Spans by label" in page) == (task.name != "classification")
+    assert ("Labels of texts" in page) == (task.name != "ner")
+    assert "Recall of seen and unseen spans" in page or task.name == "classification"
+    assert page.count("<polyline") == (3 if task.name == "joint" else 2)
+    assert f"{report(folder / 'run')['splits']['test'][task.scores[0]]:.4f}" in page
+    assert "learning_rate: 0.03" in page
+    assert str(folder) in page  # of the configuration: the page stays in the run folder, the model card does not
+
+
+class Counted(HTMLParser):
+    """The elements of a page."""
+
+    _EMPTY = ("meta", "line", "circle", "polyline")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.seen: Counter[str] = Counter()
+        self.unclosed: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen[tag] += 1
+        if tag not in self._EMPTY or tag == "circle":
+            self.unclosed.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen[tag] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.unclosed.pop() == tag
 
 
 def test_a_run_compared_with_itself_is_identical_and_has_its_own_scores(

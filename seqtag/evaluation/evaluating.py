@@ -9,6 +9,7 @@ from seqtag.data.decoding import Prediction
 from seqtag.data.schema import Findings
 from seqtag.data.split import Sentences, Split
 from seqtag.evaluation.calibration import calibrate_spans
+from seqtag.evaluation.errors import analyse_errors
 from seqtag.evaluation.labels import decide, score_labels
 from seqtag.evaluation.prediction import Predictor
 from seqtag.evaluation.reports import SELECTION
@@ -34,8 +35,9 @@ def evaluate_split(
     role: str,
     findings: Findings,
     bootstrap_samples: int = 1000,
+    seen_spans: frozenset[tuple[str, str]] | None = None,
 ) -> Evaluated:
-    """Predict every sentence of a part and score the predictions."""
+    """Predict every sentence of a part and score the predictions; `seen_spans` are the training part's, where known."""
     vocabulary = predictor.table.vocabulary
     predicted = predictor.predict(params, constants, split)
     gold = split[range(len(split))]
@@ -44,6 +46,7 @@ def evaluate_split(
         tags = [sentence.tags for sentence in predicted]
         scores = score_tags(gold.tags, tags, vocabulary.labels, findings.repaired, bootstrap_samples)
         scores["targets"] = score_targets(gold.tags, tags)
+        scores["errors"] = analyse_errors(gold.tags, tags, gold.tokens, seen_spans)
         scores["calibration"] = calibrate_spans(gold.tags, [sentence.spans for sentence in predicted])
     if vocabulary.classes:
         of_labels = score_labels(

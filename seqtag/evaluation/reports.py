@@ -145,11 +145,31 @@ def _span_lines(scores: dict[str, Any]) -> list[str]:
             f"finding spans, whatever their label: F1 {finding['f1']:.4f}; of the {judging['found']:,} found, "
             f"{judging['accuracy']:.4f} have the right label"
         )
+    lines += _error_lines(scores["errors"])
     lines += _calibration_lines(scores["calibration"], "entity scores")
     if scores["repaired"]:
         lines.append(f"{scores['repaired']:,} ill-formed gold tags were repaired")
     if scores["unseen_labels"]:
         lines.append(f"{scores['unseen_labels']:,} gold spans have labels unknown to the model and count as misses")
+    return lines
+
+
+def _error_lines(errors: dict[str, Any]) -> list[str]:
+    kinds, matching = errors["kinds"], errors["matching"]
+    lines = [
+        f"errors: {kinds['missed']:,} missed, {kinds['spurious']:,} spurious, {kinds['boundary']:,} with wrong "
+        f"boundaries, {kinds['label']:,} with a wrong label, {kinds['boundary_and_label']:,} with both wrong",
+        f"F1 where overlap counts half, whatever the label: {matching['partial']['f1']:.4f}; where overlap with the "
+        f"right label counts: {matching['type']['f1']:.4f} (SemEval-2013)",
+    ]
+    if "seen" in errors:
+        shown = [
+            f"{name} {errors[name]['recall']:.4f} of {errors[name]['entities']:,}"
+            for name in ("seen", "unseen")
+            if errors[name]["entities"]
+        ]
+        if shown:
+            lines.append(f"recall of spans whose text and label the training part has or has not: {', '.join(shown)}")
     return lines
 
 

@@ -20,6 +20,7 @@ from seqtag.data.schema import Corpus
 from seqtag.data.split import GoldIds, Split
 from seqtag.data.vectors import read_word_vectors
 from seqtag.errors import InputError
+from seqtag.evaluation.errors import span_texts
 from seqtag.nn.backends import check_backend
 from seqtag.nn.devices import Devices
 from seqtag.nn.model import Network
@@ -57,6 +58,8 @@ class Experiment:
     schedule: optax.Schedule
     """Learning rate by step, the plateau's factor aside."""
     optimizer: optax.GradientTransformation
+    seen_spans: frozenset[tuple[str, str]]
+    """Texts of the training part's spans, tokens joined by spaces, and their labels."""
     fingerprint: str
     """Of the training part as the network sees it."""
 
@@ -139,6 +142,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         steps_per_epoch=steps_per_epoch,
         schedule=schedule,
         optimizer=make_optimizer(training, schedule),
+        seen_spans=counted.spans,
         fingerprint=_fingerprint(vocabulary, train),
     )
 
@@ -171,6 +175,8 @@ class _Counted(NamedTuple):
     """Of spans."""
     classes: Counter[str]
     """Labels of whole sentences."""
+    spans: frozenset[tuple[str, str]]
+    """Their texts, tokens joined by spaces, and labels."""
     labelled: int
     """Sentences whose labels are known."""
 
@@ -179,15 +185,18 @@ def _count(train: Split) -> _Counted:
     tokens: Counter[str] = Counter()
     classes: Counter[str] = Counter()
     tags: set[str] = set()
+    spans: set[tuple[str, str]] = set()
     labelled = 0
     for start in range(0, len(train), _COUNTING):
         sentences = train[range(start, min(start + _COUNTING, len(train)))]
         for sentence, sentence_tags, labels in zip(*sentences, strict=True):
             tokens.update(sentence)
             tags.update(sentence_tags)
+            spans.update(span_texts(sentence_tags, sentence))
             classes.update(labels or ())
             labelled += labels is not None
-    return _Counted(tokens, {label for tag in tags if (label := split_tag(tag)[1])}, classes, labelled)
+    labels = {label for tag in tags if (label := split_tag(tag)[1])}
+    return _Counted(tokens, labels, classes, frozenset(spans), labelled)
 
 
 def _check_learnable(counted: _Counted, config: Config, source: str) -> None:

@@ -3,10 +3,12 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
 from seqtag.evaluation.evaluating import evaluate_split
+from seqtag.evaluation.page import render_report
 from seqtag.evaluation.prediction import Predictor
-from seqtag.evaluation.predictions import write_predictions
+from seqtag.evaluation.predictions import read_predictions, write_predictions
 from seqtag.evaluation.reports import find_example, write_report
 from seqtag.process import peak_memory_bytes
 from seqtag.tagging.model_card import model_card
@@ -46,7 +48,14 @@ def train(experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: boo
             continue
         samples = config.training.bootstrap_samples
         predicted, splits[role] = evaluate_split(
-            predictor, fitted.params, experiment.constants, split, role, corpus.findings[role], samples
+            predictor,
+            fitted.params,
+            experiment.constants,
+            split,
+            role,
+            corpus.findings[role],
+            samples,
+            experiment.seen_spans,
         )
         write_predictions(split.dataset, predicted, experiment.vocabulary, run.predictions, role)
         example = find_example(split, predicted, experiment.vocabulary)
@@ -61,6 +70,8 @@ def train(experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: boo
     save_model(dataclasses.replace(trained, card=model_card(trained, report)), run.model)
     write_report(report, run.report)
     write_report(report, run.report.with_suffix(".txt"))
+    judged = {role: read_predictions(run.predictions, role) for role in splits}
+    write_whole(run.report.with_suffix(".html"), render_report(report, run.read_log(), config.to_dict(), judged))
     return Result(report, example)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from seqtag.command_line import load_config
 from seqtag.config import Config
 from seqtag.data.files import write_whole
 from seqtag.errors import InputError
@@ -80,12 +79,12 @@ class RunDirectory:
 
     def is_finished(self, config: Config) -> bool:
         """Whether the run of this configuration is done, its report written."""
-        return self.report.exists() and load_config(self.config) == config
+        return self.report.exists() and yaml.safe_load(self.config.read_text(encoding="utf-8")) == config.to_dict()
 
     def begin(self, config: Config) -> None:
         """Make the folder, or go on in it, and write down the configuration. A report is of a finished run alone."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for suffix in (".json", ".txt"):
+        for suffix in (".json", ".txt", ".html"):
             self.report.with_suffix(suffix).unlink(missing_ok=True)
         self._write_config(config)
 
@@ -96,6 +95,10 @@ class RunDirectory:
         """Add a line to `log.jsonl`."""
         with open(self.log, "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """The lines of `log.jsonl`."""
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
     def cut_log(self, lines: int) -> None:
         """Drop what was logged after the checkpoint that a run goes on from."""

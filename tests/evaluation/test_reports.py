@@ -8,6 +8,7 @@ import pytest
 
 from seqtag.data.decoding import ScoredSpan
 from seqtag.evaluation.calibration import calibrate_spans
+from seqtag.evaluation.errors import analyse_errors
 from seqtag.evaluation.reports import format_report, show_tagged, write_report
 from seqtag.evaluation.scores import score_tags
 from seqtag.evaluation.targets import score_targets
@@ -20,7 +21,9 @@ def report() -> dict[str, Any]:
     validation = score_tags(gold, predicted, ["PER", "LOC"], repaired=2, bootstrap_samples=10)
     validation["targets"] = score_targets(gold, predicted)
     validation["calibration"] = calibrate_spans(gold, [[ScoredSpan("PER", 0, 2, 0.75)], []])
+    validation["errors"] = analyse_errors(gold, predicted, gold, frozenset())
     test = {**score_tags([["O"]], [["O"]], [], bootstrap_samples=10), "calibration": calibrate_spans([["O"]], [[]])}
+    test["errors"] = analyse_errors([["O"]], [["O"]], [["w"]], frozenset())
     test["targets"] = score_targets([["O"]], [["O"]])
     return {
         "task": "ner",
