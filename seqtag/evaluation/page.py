@@ -51,6 +51,7 @@ td.bar{min-width:9rem}td.bar i{display:block;height:.7em;border-radius:.2em;back
 .matrix th[scope=row]{text-align:end;white-space:nowrap}
 .matrix thead th{writing-mode:vertical-rl;transform:rotate(180deg);text-align:start;vertical-align:bottom}
 .note{color:light-dark(#555,#aaa);font-size:.9rem}
+@media(max-width:44rem){td.bar{display:none}}
 svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:currentColor}
 .error{border-top:1px solid #8884;padding:.6rem 0}
 .error>div{display:grid;grid-template-columns:5.5rem 1fr;line-height:1.9}.error .seqtag{margin:0;padding:0}
