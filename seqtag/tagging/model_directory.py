@@ -105,6 +105,8 @@ def find_model(name: str, revision: str | None = None) -> Path:
             if revision is not None:
                 raise InputError(f"{path}: is a folder, which has no revision {revision}; leave it out")
             return candidate
+    if of_seeds := sorted(path.glob(f"seed-*/model/{CONFIG}")):
+        raise InputError(f"{path}: holds runs of several seeds; name one of them, such as {of_seeds[0].parent.parent}")
     if path.exists():
         raise InputError(f"{path}: holds no seqtag model (no {CONFIG}, and no model folder with one)")
     # Here and not above: it takes a while, and models in folders need none of it.
