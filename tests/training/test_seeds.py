@@ -25,7 +25,7 @@ def test_each_seed_is_the_run_it_would_be_alone_and_the_report_their_mean(corpus
     assert train.main([*flags, "--seed", "2", "--output", str(tmp_path / "alone")]) == 0
     assert weights(tmp_path / "both" / "seed-2") == weights(tmp_path / "alone")
     assert weights(tmp_path / "both" / "seed-1") != weights(tmp_path / "alone")
-    with pytest.raises(InputError, match="several seeds; name one of them, such as .*seed-1"):
+    with pytest.raises(InputError, match="holds runs of several seeds; name one of them"):
         evaluate.main(["--model", str(tmp_path / "both")])
     together = json.loads((tmp_path / "both" / "report.json").read_text())
     runs = [json.loads((tmp_path / "both" / f"seed-{seed}" / "report.json").read_text()) for seed in (2, 1)]
