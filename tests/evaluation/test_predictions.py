@@ -18,7 +18,7 @@ from seqtag.config import DataConfig, ModelConfig
 from seqtag.data.conll import ConllReader
 from seqtag.data.decoding import Prediction
 from seqtag.data.example import Example, Ledger
-from seqtag.evaluation.predictions import write_predictions
+from seqtag.evaluation.predictions import read_predictions, write_predictions
 from seqtag.vocabulary import build_vocabulary
 
 AWKWARD = st.sampled_from(
@@ -64,6 +64,10 @@ def test_tokens_gold_and_predicted_are_read_back(sentences: list[list[str]]) -> 
             rows = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
             assert [row["tokens"] for row in rows] == sentences
             assert [row["predicted"] for row in rows] == predicted
+        judged = read_predictions(Path(folder), "test")
+        assert [one.tokens for one in judged] == sentences
+        assert [one.gold for one in judged] == list(_dataset(sentences)["tags"])
+        assert [one.predicted for one in judged] == predicted
 
 
 @pytest.mark.parametrize("tokens", [["a", "b"], ["#", "hash"], ["New York"], ["\ufeff"], ["'", '"']])
