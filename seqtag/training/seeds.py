@@ -20,7 +20,7 @@ def train_seeds(config: Config, corpus: Corpus, folder: RunDirectory, seeds: Seq
     With `resume`, what is finished stays as it is, and what was begun goes on.
     """
     configs = {seed: config.with_seed(seed) for seed in seeds}
-    reports = []
+    reports, has_begun = [], False
     for seed, own in configs.items():
         run = folder.of_seed(seed)
         if resume and run.is_finished(own):
@@ -28,8 +28,9 @@ def train_seeds(config: Config, corpus: Corpus, folder: RunDirectory, seeds: Seq
             reports.append(json.loads(run.report.read_text(encoding="utf-8")))
             continue
         experiment = build_experiment(own, corpus)
-        if not reports:
+        if not has_begun:
             _begin(folder, configs)
+            has_begun = True
         print(f"seed {seed}: {run.path}", flush=True)
         reports.append(train(experiment, corpus, run, resume).report)
     together = summarize(reports)

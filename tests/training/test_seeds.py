@@ -11,6 +11,8 @@ from test_run import command, weights
 
 from seqtag import evaluate, train
 from seqtag.errors import InputError
+from seqtag.training import seeds
+from seqtag.training.run_directory import RunDirectory
 from seqtag.training.seeds import summarize
 
 
@@ -60,6 +62,23 @@ def test_a_killed_run_goes_on_with_the_seeds_it_was_given(corpus: Path, tmp_path
         train.main(["--output", str(folder), "--resume", "--seeds", "2,3"])
     with pytest.raises(InputError, match="holds a run of one seed"):
         train.main(["--output", str(tmp_path / "alone"), "--resume", "--seeds", "2,3"])
+
+
+def test_seeds_added_to_a_finished_run_are_known_before_they_are_trained(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = [*settings(corpus, training__epochs=1), "--output", str(tmp_path / "run")]
+    assert train.main([*flags, "--seeds", "1"]) == 0
+
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seeds, "train", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train.main([*flags, "--seeds", "1,2,3", "--resume"])
+    assert RunDirectory(tmp_path / "run").seeds() == [1, 2, 3]
+    assert not (tmp_path / "run" / "report.json").exists()
+    assert (tmp_path / "run" / "seed-1" / "report.json").exists()
 
 
 @pytest.mark.parametrize(
