@@ -101,7 +101,9 @@ def _measures(a: Side, b: Side) -> tuple[dict[_Name, _Measure], dict[_Name, _Mea
         for label in sorted(labels):
             of_labels[label,] = _Measure(tabulated(lambda run, label=label: _spans(run, label)), f1_of)
     if first.predicted_labels is not None:
-        measures["label_accuracy"] = _Measure(tabulated(lambda run: _rights(run, _label_is_right)), _share)
+        measures["label_accuracy"] = _Measure(
+            tabulated(lambda run: _rights(run, lambda one: not one.has_wrong_labels)), _share
+        )
     if first.predicted is not None and first.predicted_labels is not None:
         measures["sentence_accuracy"] = _Measure(tabulated(lambda run: _rights(run, _is_wholly_right)), _share)
     return measures, of_labels
@@ -145,12 +147,8 @@ def _rights(run: Sequence[Judged], is_right: Callable[[Judged], bool]) -> np.nda
     return np.array([(one.gold_labels is not None and is_right(one), one.gold_labels is not None) for one in run])
 
 
-def _label_is_right(one: Judged) -> bool:
-    return sorted(one.gold_labels or ()) == sorted(one.predicted_labels or ())
-
-
 def _is_wholly_right(one: Judged) -> bool:
-    return _label_is_right(one) and one.gold == one.predicted
+    return not one.has_wrong_labels and one.gold == one.predicted
 
 
 def _share(right: Any, known: Any) -> Any:
@@ -182,7 +180,7 @@ def _errors(run: Sequence[Judged]) -> np.ndarray:
         correct, predicted, gold = _spans(run).T
         errors += predicted + gold - 2 * correct
     if run[0].predicted_labels is not None:
-        errors += [one.gold_labels is not None and not _label_is_right(one) for one in run]
+        errors += [one.has_wrong_labels for one in run]
     return errors
 
 

@@ -119,6 +119,12 @@ class Judged(NamedTuple):
     """None too where they are not known."""
     predicted_labels: list[str] | None
 
+    @property
+    def has_wrong_labels(self) -> bool:
+        """Whether labels that are known are not those that are predicted, in any order."""
+        gold, predicted = self.gold_labels, self.predicted_labels
+        return gold is not None and predicted is not None and sorted(gold) != sorted(predicted)
+
 
 def read_predictions(directory: Path, name: str) -> list[Judged]:
     """What `write_predictions` wrote. Raises InputError where there is no such file, or it is not one."""

@@ -17,7 +17,7 @@ _AROUND = 15
 
 def worst_errors(sentences: Sequence[Judged]) -> Iterator[str]:
     """A piece of HTML: the sentences with most errors, gold above predicted; for pages with `seqtag.html.STYLE`."""
-    counted = [(len(_wrong(one)) + _label_is_wrong(one), index) for index, one in enumerate(sentences)]
+    counted = [(len(_wrong(one)) + one.has_wrong_labels, index) for index, one in enumerate(sentences)]
     worst = sorted((-errors, index) for errors, index in counted if errors)[:_WORST]
     if not worst:
         return
@@ -42,11 +42,6 @@ def _wrong(one: Judged) -> list[Match]:
     if one.gold is None or one.predicted is None:
         return []
     return [match for match in match_spans(one.gold, one.predicted) if match.kind != "correct"]
-
-
-def _label_is_wrong(one: Judged) -> bool:
-    known = one.gold_labels is not None and one.predicted_labels is not None
-    return known and sorted(one.gold_labels or ()) != sorted(one.predicted_labels or ())
 
 
 def _window(one: Judged, wrong: Sequence[Match]) -> list[bool]:
