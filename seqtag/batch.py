@@ -17,7 +17,7 @@ class Tokens(NamedTuple):
     """Rows of the pretrained vectors."""
     shape_ids: Int32[Any, " distinct"]
     affix_ids: Int32[Any, "distinct affixes"]
-    """One column for each length of prefix, then of suffix."""
+    """One column for each length of prefix, then of suffix; all count the rows of one table."""
     char_ids: Int32[Any, "distinct chars"]
 
 

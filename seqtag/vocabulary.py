@@ -24,7 +24,8 @@ class Sizes(NamedTuple):
     vectors: int
     chars: int
     shapes: int
-    affixes: tuple[int, ...]
+    affixes: int
+    """Of all lengths together."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Vocabulary:
             vectors=len(self.vectors) + FIRST,
             chars=len(self.chars) + FIRST,
             shapes=len(self.shapes) + FIRST,
-            affixes=tuple(len(affixes) + FIRST for affixes in self.affixes),
+            affixes=sum(len(affixes) + FIRST for affixes in self.affixes),
         )
 
     @property

@@ -18,11 +18,9 @@ from seqtag.data.encoding import TokenTable
 _STEP = 4
 """Bucket lengths are multiples of this."""
 _PACKED_LENGTH = 32
-"""Positions of the first bucket where sentences are packed; the others double it."""
-
-
+"""Positions of the shortest row where sentences are packed."""
 _DISTINCT_SHARE = 5 / 8
-"""Of a batch's slots: so many distinct tokens, or fewer, are padded to this."""
+"""Of a batch's slots: the smaller of two sizes that its distinct tokens may be padded to."""
 
 
 class Buckets(NamedTuple):
@@ -51,17 +49,21 @@ class Buckets(NamedTuple):
 
 
 def choose_buckets(
-    lengths: Int[np.ndarray, " sentences"], max_buckets: int, batch_tokens: int, packed: bool
+    lengths: Int[np.ndarray, " sentences"], max_buckets: int, batch_tokens: int, packed: bool, least_rows: int = 1
 ) -> Buckets:
     """At most `max_buckets` row lengths for training sentences of these lengths.
 
-    Packed, they double from 32 until the longest fits, the last one taking it whole. Otherwise they are those that
-    leave the fewest padded slots, by dynamic programming, a bucket paying for its last, partly filled batch too.
+    Packed, the first is 32, doubled as long as sentences are longer and `least_rows` rows are left to a batch; the
+    others double it until the longest sentence fits, the last one taking it whole. Otherwise they are those that leave
+    the fewest padded slots, by dynamic programming, a bucket paying for its last, partly filled batch too.
     """
     longest = int(lengths.max(initial=1))
     if not packed:
         return Buckets(_least_padding(lengths, max_buckets, batch_tokens), batch_tokens, packed)
-    chosen = [_PACKED_LENGTH]
+    first = _PACKED_LENGTH
+    while first < longest and batch_tokens // (2 * first) >= least_rows:
+        first *= 2
+    chosen = [first]
     while chosen[-1] < longest:
         chosen.append(2 * chosen[-1])
     if chosen[max_buckets:]:
@@ -184,6 +186,7 @@ def make_batch(
     table: TokenTable,
     shape: tuple[int, int],
     sentences: int = 0,
+    two_sizes: bool = False,
 ) -> Batch:
     """Encode rows of sentences and pad them to `shape`.
 
@@ -193,6 +196,8 @@ def make_batch(
         table: the tokens' integers.
         shape: rows and positions.
         sentences: how many a row may hold, for a model that labels them.
+        two_sizes: pad the distinct tokens to one of two sizes, not always to the slots of the batch: most batches then
+            have fewer of them to compute, and a shape has two programs.
     """
     rows_of_table, sentence_ids, tags = (np.zeros(shape, np.int32) for _ in range(3))
     classes = len(table.vocabulary.classes)
@@ -215,7 +220,7 @@ def make_batch(
             position = end
             done += len(tokens)
             sentence += 1
-    tokens, token_ids = _distinct(rows_of_table, table)
+    tokens, token_ids = _distinct(rows_of_table, table, two_sizes)
     return Batch(
         tokens=tokens,
         token_ids=token_ids,
@@ -226,12 +231,13 @@ def make_batch(
     )
 
 
-def _distinct(rows: Int[np.ndarray, "batch time"], table: TokenTable) -> tuple[Tokens, Int32[np.ndarray, "batch time"]]:
-    """The distinct ones of some rows of a table, and the position of each row among them.
+def _distinct(
+    rows: Int[np.ndarray, "batch time"], table: TokenTable, two_sizes: bool
+) -> tuple[Tokens, Int32[np.ndarray, "batch time"]]:
+    """The distinct ones of some rows of a table, padded, and the position of each row among them.
 
     They stand in the order in which the batch has them. That of the table depends on what was read before, and sums
-    over them must round alike in a run that was resumed. They are padded to one of two sizes, so that a shape of batch
-    has two programs at most.
+    over them must round alike in a run that was resumed.
     """
     found, firsts, inverse = np.unique(rows, return_index=True, return_inverse=True)
     order = np.argsort(firsts)
@@ -240,7 +246,7 @@ def _distinct(rows: Int[np.ndarray, "batch time"], table: TokenTable) -> tuple[T
     positions[order] = np.arange(FIRST_TOKEN, FIRST_TOKEN + len(order))
     token_ids, found = positions[inverse].reshape(rows.shape), found[order]
     few = int(rows.size * _DISTINCT_SHARE)
-    padded = np.zeros(FIRST_TOKEN + (few if len(found) <= few else rows.size), np.int32)
+    padded = np.zeros(FIRST_TOKEN + (few if two_sizes and len(found) <= few else rows.size), np.int32)
     padded[FIRST_TOKEN : FIRST_TOKEN + len(found)] = found
     tokens = Tokens(*table.features(padded))
     tokens.word_ids[UNKNOWN_TOKEN] = UNKNOWN

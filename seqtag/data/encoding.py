@@ -25,6 +25,8 @@ class TokenTable:
         self._chars = _index(vocabulary.chars)
         self._shapes = _index(vocabulary.shapes)
         self._affixes = [_index(affixes) for affixes in vocabulary.affixes]
+        sizes = [len(affixes) + FIRST for affixes in vocabulary.affixes]
+        self._affix_offsets = np.cumsum([0, *sizes])[: len(sizes)]
         self._clear()
 
     def _clear(self) -> None:
@@ -58,12 +60,12 @@ class TokenTable:
         vocabulary = self.vocabulary
         chars = [self._chars.get(char, UNKNOWN) for char in self._visible(token)]
         folded = normalize(token, False, vocabulary.fold_digits)
-        affixes = affixes_of(folded, vocabulary.affix_lengths)
+        affixes = zip(self._affix_offsets, self._affixes, affixes_of(folded, vocabulary.affix_lengths), strict=True)
         values = [
             self._words.get(vocabulary.normalize(token), UNKNOWN),
             self._vector(token),
             self._shapes.get(word_shape(token), UNKNOWN),
-            *(index.get(affix, UNKNOWN) for index, affix in zip(self._affixes, affixes, strict=True)),
+            *(offset + index.get(affix, UNKNOWN) for offset, index, affix in affixes),
             *chars,
         ]
         self._features[row, : len(values)] = values

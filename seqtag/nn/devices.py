@@ -8,6 +8,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from seqtag.batch import Batch
 
 DATA_AXIS = "data"
+_BUSY_CPU, _BUSY_OTHERS = 4, 128
 
 
 class Devices:
@@ -22,6 +23,11 @@ class Devices:
     def count(self) -> int:
         """How many."""
         return self.mesh.size
+
+    @property
+    def least_rows(self) -> int:
+        """Rows of a batch below which longer rows cost time: a CPU has few units to keep busy, other devices many."""
+        return self.count * (_BUSY_CPU if self.mesh.devices.flat[0].platform == "cpu" else _BUSY_OTHERS)
 
     def rows(self, rows: int) -> int:
         """The next number of rows that the devices share evenly."""

@@ -105,8 +105,9 @@ class TokenEmbeddings(nnx.Module):
             self.shapes = Embedding(sizes.shapes, config.shape_dim, rngs)
             self.out_features += config.shape_dim
         if config.affix_dim:
-            self.affixes = nnx.List(Embedding(size, config.affix_dim, rngs) for size in sizes.affixes)
-            self.out_features += config.affix_dim * len(sizes.affixes)
+            # One table for all lengths: fewer arrays to compile for, and one look-up.
+            self.affixes = Embedding(sizes.affixes, config.affix_dim, rngs)
+            self.out_features += config.affix_dim * len(vocabulary.affixes)
         if config.char_encoder == "cnn":
             self.chars = CharacterCNN(sizes.chars, config.char_dim, config.char_features, config.char_kernel_size, rngs)
         elif config.char_encoder == "lstm":
@@ -148,7 +149,7 @@ class TokenEmbeddings(nnx.Module):
         if hasattr(self, "shapes"):
             parts.append(self.shapes(tokens.shape_ids))
         if hasattr(self, "affixes"):
-            parts.extend(affix(tokens.affix_ids[:, index]) for index, affix in enumerate(self.affixes))
+            parts.append(self.affixes(tokens.affix_ids).reshape(len(tokens.affix_ids), -1))
         if hasattr(self, "chars"):
             is_token = jnp.arange(len(tokens.word_ids)) >= FIRST_TOKEN
             parts.append(jnp.where(is_token[:, None], self.chars(tokens.char_ids), 0.0))

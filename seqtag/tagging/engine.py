@@ -154,7 +154,7 @@ class Engine:
 
     def _batch(self, rows: Sequence[Sequence[Sentence]], shape: tuple[int, int], sentences: int) -> Batch:
         with self._lock:  # the table learns new tokens
-            batch = make_batch(rows, None, self._table, (self.devices.rows(shape[0]), shape[1]), sentences)
+            batch = make_batch(rows, None, self._table, (self.devices.rows(shape[0]), shape[1]), sentences, True)
         return self.devices.spread_batch(batch)
 
     def _long_outputs(self, tokens: Sentence, windows: Windows | None) -> Outputs:

@@ -116,7 +116,10 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         config.data.multi_label,
     )
     training = config.training
-    buckets = choose_buckets(train.lengths, training.max_buckets, training.batch_tokens, training.pack_sentences)
+    devices = Devices()
+    buckets = choose_buckets(
+        train.lengths, training.max_buckets, training.batch_tokens, training.pack_sentences, devices.least_rows
+    )
     if vocabulary.classes:
         buckets = buckets._replace(least=_LEAST_LABELLED)
     vectors = pretrained.vectors if pretrained else None
@@ -124,7 +127,6 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     # Of no seed in particular: runs of several seeds then share their compiled programs.
     steps_per_epoch = len(_plan(train, buckets, seed=0, epoch=0))
     schedule = learning_rate(training, steps_per_epoch)
-    devices = Devices()
     return Experiment(
         config=config,
         splits=splits,

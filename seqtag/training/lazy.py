@@ -14,40 +14,33 @@ from jaxtyping import Array, Int
 
 from seqtag.batch import Tokens
 
-TableName = tuple[str | int, ...]
-"""Where a table lies among the embeddings: ("words",), ("affixes", 2)."""
+_FIELDS = {"words": "word_ids", "vectors": "vector_ids", "shapes": "shape_ids", "affixes": "affix_ids"}
+"""Tables of the embeddings that are looked up by token, and where `Tokens` holds the rows."""
 
 
 class _Lookup(NamedTuple):
-    rows: Int[Array, " distinct"]
+    rows: Int[Array, " looked_up"]
     """The rows looked up, each once; the table's own number of rows fills up."""
-    positions: Int[Array, " distinct"]
-    """For each distinct token, its place in `rows`."""
+    positions: Int[Array, "distinct *columns"]
+    """For each id of each distinct token, its place in `rows`."""
 
 
 class Lookups:
-    """What a batch looks up in the tables that have more rows than it has distinct tokens."""
+    """What a batch looks up in the tables that have more rows than it has ids for them."""
 
     def __init__(self, tokens: Tokens, params: Any) -> None:
         """`params` are the network's, tables whole."""
         sizes = _table_sizes(params)
-        self._tokens, self._ids = tokens, _ids_by_table(tokens)
+        self._tokens = tokens
         self._found = {
-            name: _Lookup(*jnp.unique(ids, size=len(ids), fill_value=sizes[name], return_inverse=True))
-            for name, ids in self._ids.items()
-            if sizes.get(name, 0) > len(ids)
+            table: _Lookup(*jnp.unique(ids, size=ids.size, fill_value=sizes[table], return_inverse=True))
+            for table, field in _FIELDS.items()
+            if (ids := getattr(tokens, field)).size < sizes.get(table, 0)
         }
 
     def tokens(self) -> Tokens:
         """The tokens with ids that count the rows looked up."""
-        ids = {name: self._found[name].positions if name in self._found else own for name, own in self._ids.items()}
-        columns = [ids["affixes", index] for index in range(self._tokens.affix_ids.shape[1])]
-        return self._tokens._replace(
-            word_ids=ids["words",],
-            vector_ids=ids["vectors",],
-            shape_ids=ids["shapes",],
-            affix_ids=jnp.stack(columns, axis=1) if columns else self._tokens.affix_ids,
-        )
+        return self._tokens._replace(**{_FIELDS[table]: found.positions for table, found in self._found.items()})
 
     def gather(self, tree: Any) -> Any:
         """A tree with the rows looked up in place of the tables: parameters, or what an optimizer keeps of them."""
@@ -74,19 +67,14 @@ class Lookups:
         return jax.tree_util.tree_map_with_path(apply, *trees)
 
 
-def _ids_by_table(tokens: Tokens) -> dict[TableName, Int[Array, " distinct"]]:
-    columns = {("affixes", index): tokens.affix_ids[:, index] for index in range(tokens.affix_ids.shape[1])}
-    return {("words",): tokens.word_ids, ("vectors",): tokens.vector_ids, ("shapes",): tokens.shape_ids, **columns}
-
-
-def _table_sizes(params: Any) -> dict[TableName, int]:
+def _table_sizes(params: Any) -> dict[str, int]:
     leaves = jax.tree_util.tree_leaves_with_path(params)
     return {name: len(leaf) for path, leaf in leaves if (name := _table_name(path))}
 
 
-def _table_name(path: Any) -> TableName:
+def _table_name(path: Any) -> str:
     """The table that a leaf is, or an optimizer's moments of it; empty for other leaves."""
-    keys: list[Any] = [getattr(key, "key", getattr(key, "name", getattr(key, "idx", None))) for key in path]
+    keys: list[Any] = [getattr(key, "key", getattr(key, "name", None)) for key in path]
     if "embeddings" not in keys or "table" not in keys:
-        return ()
-    return tuple(keys[keys.index("embeddings") + 1 : keys.index("table")])
+        return ""
+    return ".".join(map(str, keys[keys.index("embeddings") + 1 : keys.index("table")]))

@@ -37,6 +37,15 @@ def test_sentences_longer_than_training_had_get_buckets_of_their_own() -> None:
     assert sorted(sentence for plan in plans for sentence in plan.sentences) == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("longest", "least_rows", "expected"),
+    [(20, 4, (32,)), (60, 4, (64,)), (110, 4, (128,)), (500, 4, (128, 256, 512)), (110, 16, (32, 64, 128))],
+)
+def test_rows_are_long_where_enough_of_them_remain(longest: int, least_rows: int, expected: tuple[int, ...]) -> None:
+    """So that a corpus needs few shapes."""
+    assert choose_buckets(np.array([3, longest]), 6, 512, True, least_rows).lengths == expected
+
+
 def test_packing_leaves_few_empty_slots() -> None:
     lengths = np.random.default_rng(0).gamma(2.0, 8.0, 5000).astype(int) + 1
     waste = {}
@@ -108,15 +117,15 @@ def test_a_row_tells_its_sentences_apart() -> None:
     assert word_ids(batch).tolist() == [[2, 3, 2, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
 
 
-@given(st.lists(st.text("abcdefghij", min_size=1, max_size=2), min_size=1, max_size=40))
-def test_each_distinct_token_is_there_once(tokens: list[str]) -> None:
-    batch = make_batch([[tokens]], None, make_table(1000), (1, 40))
+@given(st.lists(st.text("abcdefghij", min_size=1, max_size=2), min_size=1, max_size=40), st.booleans())
+def test_each_distinct_token_is_there_once(tokens: list[str], two_sizes: bool) -> None:
+    batch = make_batch([[tokens]], None, make_table(1000), (1, 40), two_sizes=two_sizes)
     ids = batch.token_ids[0, : len(tokens)].tolist()
     assert len(set(ids)) == len(set(tokens)) == len(set(zip(tokens, ids, strict=True)))
     assert min(ids) >= 2, "padding and the unknown word come first"
     assert not batch.token_ids[0, len(tokens) :].any()
     assert batch.tokens.word_ids[:2].tolist() == [0, 1]
-    assert {len(batch.tokens.word_ids)} <= {27, 42}, "two shapes at most"
+    assert len(batch.tokens.word_ids) == (27 if two_sizes and len(set(tokens)) <= 25 else 42)
 
 
 def test_long_words_show_both_ends_to_the_character_encoder() -> None:

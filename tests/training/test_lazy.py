@@ -22,7 +22,7 @@ TOKENS = Tokens(
     word_ids=jnp.array([0, 1, 5, 9, 5, 0]),
     vector_ids=jnp.array([0, 0, 3, 3, 1, 0]),
     shape_ids=jnp.array([0, 0, 2, 2, 2, 0]),
-    affix_ids=jnp.array([[0, 0], [0, 0], [7, 2], [7, 3], [8, 2], [0, 0]]),
+    affix_ids=jnp.array([[0, 0], [0, 0], [7, 12], [7, 13], [8, 12], [0, 0]]),
     char_ids=jnp.zeros((6, 3), jnp.int32),
 )
 
@@ -33,7 +33,7 @@ def tables(seed: int = 0) -> dict[str, Any]:
     def table(rows: int) -> dict[str, Any]:
         return {"table": jax.random.normal(next(keys), (rows, 2))}
 
-    embeddings = {"words": table(20), "shapes": table(4), "affixes": [table(10), table(30)], "vectors": table(50)}
+    embeddings = {"words": table(20), "shapes": table(4), "affixes": table(40), "vectors": table(50)}
     return {"embeddings": embeddings, "other": jnp.ones(3)}
 
 
@@ -41,7 +41,7 @@ def looked_up(params: Any, tokens: Tokens) -> list[jax.Array]:
     own = params["embeddings"]
     parts = [own["words"]["table"][tokens.word_ids], own["vectors"]["table"][tokens.vector_ids]]
     parts.append(own["shapes"]["table"][tokens.shape_ids])
-    return parts + [affix["table"][tokens.affix_ids[:, index]] for index, affix in enumerate(own["affixes"])]
+    return [*parts, own["affixes"]["table"][tokens.affix_ids]]
 
 
 def step(optimizer: optax.GradientTransformation, params: Any, state: Any, tokens: Tokens) -> tuple[Any, Any]:
