@@ -10,6 +10,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from seqtag.errors import InputError
 
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -167,7 +170,7 @@ class TrainingConfig:
     """Evaluate and keep an exponential moving average of the weights with this decay. Null: the weights themselves."""
     early_stopping: int | None = None
     """Stop after so many evaluations without a better validation score. Null: run all epochs."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     """Type of the encoder's products; parameters and the CRF stay float32."""
     deterministic: bool = False
     """Ask the GPU for repeatable sums, at some cost in speed. The CPU always is."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtag.command_line import load_config, make_parser, parse_config, parse_flags, run
-from seqtag.config import Config, DataConfig
+from seqtag.config import PRECISIONS, Config, DataConfig
 from seqtag.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--split", choices=["train", "validation", "test"], help="one part (default: every configured one except train)"
     )
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the encoder's products")
     parser.add_argument("--report", metavar="FILE", help="write the scores to a .json or .txt file")
     flags = parse_flags(parser, argv)
     if flags.model is None:
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     tune_allocator()
     keep_compiled_programs()
     directory = find_model(flags.model)
-    model = load_model(directory)
+    model = load_model(directory, flags.precision)
     base = _data_of_training(directory, model)
     config, _, given = parse_config(parser, argv, base=Config(data=base or DataConfig()))
     if base is None and not any(name.startswith("data.") for name in given):

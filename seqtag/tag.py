@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtag.command_line import make_parser, parse_flags, run
+from seqtag.config import PRECISIONS
 from seqtag.errors import InputError
 
 _DESCRIPTION = (
@@ -21,7 +22,7 @@ _ENDINGS = {
 """Of output files whose format goes without saying; any other is jsonl."""
 _LASTING = (
     *("model", "revision", "input", "format", "whole", "text_column", "token_column"),
-    *("tokens", "min_score", "n_best", "no_split", "window", "overlap"),
+    *("tokens", "min_score", "n_best", "no_split", "window", "overlap", "precision"),
 )
 """Flags that must not change between two sittings."""
 
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--on-error", choices=("fail", "skip"), default="fail", help="what to do about a record that cannot be read"
     )
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the encoder's products")
     parser.add_argument("--resume", action="store_true", help="go on with an --output that is not complete")
     flags = parse_flags(parser, argv)
     if flags.model is None:
@@ -85,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
         tune_allocator()
         keep_compiled_programs()
         with Bar(reader.size, done) as bar:
-            tagger = Tagger.load(flags.model, flags.revision)
+            tagger = Tagger.load(flags.model, flags.revision, flags.precision)
             leave_loaded_objects_alone()
             try:
                 if progress:

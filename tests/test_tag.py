@@ -42,8 +42,8 @@ def run(model: Path, network: seqtag.Tagger, tmp_path: Path, monkeypatch: pytest
     """The command in this process and in an empty folder, with a model that is compiled already."""
     from seqtag.tagging.tagger import Tagger
 
-    def load(name: str, revision: str | None) -> seqtag.Tagger:
-        assert (name, revision) == (str(model), None)
+    def load(name: str, revision: str | None, precision: str) -> seqtag.Tagger:
+        assert (name, revision, precision) == (str(model), None, "float32")
         return network
 
     monkeypatch.setattr(Tagger, "load", staticmethod(load))
@@ -112,7 +112,7 @@ def test_standard_input_and_output(run: Run, capfd: pytest.CaptureFixture[str], 
     assert run("--input", "x.txt", "--output-format", "terminal") == 0
     shown = capfd.readouterr().out.splitlines()
     assert len(shown) == 3
-    assert " LOC" in shown[0] + shown[2]
+    assert any(f" {label}" in shown[0] + shown[2] for label in ("LOC", "PER"))
 
 
 def test_bad_records_are_skipped_by_number_or_end_the_work(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +200,7 @@ def test_batches_do_not_depend_on_interruptions(
     assert run("--input", "x.txt", "--output", "whole") == 0
     for at in (7, 20, 31, 59):
         with monkeypatch.context() as patch:
-            patch.setattr(Tagger, "load", lambda name, revision, at=at: Interrupted(at))
+            patch.setattr(Tagger, "load", lambda *_, at=at: Interrupted(at))
             with pytest.raises(KeyboardInterrupt):
                 run("--input", "x.txt", "--output", f"{at}")
         assert len(Path(f"{at}").read_text().splitlines()) == at, "what was tagged is not there"

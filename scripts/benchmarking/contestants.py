@@ -62,12 +62,14 @@ class Contestant:
     """Whether tagging and starting are measured, or training alone."""
     planned: bool = False
     """Whether it is trained on seqtag's batches."""
+    precision: str = "float32"
+    """Of seqtag's products."""
 
     def measure(self, work: Work, name: str, round_number: int, bare: float) -> dict[str, float | None]:
         """All measures of one round; `bare` is the start of the interpreter alone, in seconds."""
         folder = work.folder / f"{name}-{work.batch}-{round_number}"
         if self.worker is None:
-            record = train_seqtag(work, folder, name, self.flags)
+            record = train_seqtag(work, folder, name, (*self.flags, "--training.precision", self.precision))
         else:
             done = self._run(work, "train", folder)
             record = {
@@ -80,7 +82,7 @@ class Contestant:
             return record
         if self.worker is None:
             at = ("--corpus", work.corpus, "--model", folder / "model", "--seconds", work.seconds)
-            tagged = run_worker("seqtag_worker", "tag", *at, device=work.device)
+            tagged = run_worker("seqtag_worker", "tag", *at, "--precision", self.precision, device=work.device)
         else:
             done = self._run(work, "tag", folder)
             tagged = {"peak_memory_bytes": done.peak_memory_bytes} | done.result
@@ -102,7 +104,8 @@ class Contestant:
         """Seconds of a process that tags one sentence; of seqtag the second one, which finds its compiled programs."""
         if self.worker is not None:
             return self._run(work, "one", folder).seconds
-        command = [sys.executable, "-m", "seqtag.tag", "--model", str(folder / "model")]
+        model = ["--model", str(folder / "model"), "--precision", self.precision]
+        command = [sys.executable, "-m", "seqtag.tag", *model]
         return [run(command, environment(work, name), text=SENTENCE + "\n").seconds for _ in range(2)][-1]
 
 
@@ -135,6 +138,9 @@ def train_seqtag(
 _ROWS = ("--training.pack_sentences", "false")
 CONTESTANTS: dict[str, Contestant] = {
     "seqtag": Contestant("seqtag", "packed rows, CRF, lazy embeddings", "seqtag"),
+    "seqtag-bfloat16": Contestant(
+        "seqtag, bfloat16", "the encoder's products of bfloat16 operands", "seqtag", precision="bfloat16"
+    ),
     "pytorch": Contestant(
         "PyTorch", "packed nn.LSTM, character CNN, pytorch-crf; raw text by a regular expression", "torch", "torch_lstm"
     ),

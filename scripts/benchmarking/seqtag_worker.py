@@ -26,7 +26,7 @@ def tag(arguments: argparse.Namespace) -> dict[str, Any]:
     import seqtag
     from seqtag.tagging.engine import Engine
 
-    tagger = seqtag.load(str(arguments.model))
+    tagger = seqtag.load(str(arguments.model), precision=arguments.precision)
     corpus = measuring.read(arguments.corpus / "valid.txt")
     engine = Engine(tagger.model)
     parts = [corpus[start : start + _JOB] for start in range(0, len(corpus), _JOB)]
@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("task", choices=tasks)
     parser.add_argument("--corpus", type=Path, help="folder of the files of two columns")
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--precision", default="float32", help="for tag")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--exponent", type=int, default=7, help="of the largest power of ten")
     arguments = parser.parse_args()

@@ -26,7 +26,7 @@ from safetensors.numpy import save_file
 
 import seqtag
 from seqtag.batch import FIRST
-from seqtag.config import Config, ModelConfig, check_types
+from seqtag.config import PRECISIONS, Config, ModelConfig, check_types
 from seqtag.data.batching import Buckets
 from seqtag.errors import InputError
 from seqtag.nn.model import Network
@@ -123,8 +123,13 @@ def find_model(name: str, revision: str | None = None) -> Path:
     return Path(found)
 
 
-def load_model(path: Path) -> TrainedModel:
-    """Read a model directory. Raises InputError that names the file where something is missing or does not fit."""
+def load_model(path: Path, precision: str = "float32") -> TrainedModel:
+    """Read a model directory. Raises InputError that names the file where something is missing or does not fit.
+
+    `precision` is the type of the operands of the encoder's products, float32 or bfloat16; weights stay float32.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"precision: must be {' or '.join(PRECISIONS)}, not {precision!r}")
     if not (path / CONFIG).is_file():
         raise InputError(f"{path}: not a seqtag model: there is no {CONFIG} in it")
     described = _read_json(path / CONFIG)
@@ -154,8 +159,8 @@ def load_model(path: Path) -> TrainedModel:
     if bool(vocabulary.classes) != (task != "ner"):
         raise InputError(f"{path / VOCABULARY}: its classes do not fit the task {task}; take the file anew")
     weights = path / WEIGHTS
-    _check_count(weights, config.num_layers + len(config.affix_lengths))
-    model = abstract_model(config, vocabulary, vector_features)
+    _check_count(weights, config.num_layers)
+    model = abstract_model(config, vocabulary, vector_features, precision)
     graph, params, constants = nnx.split(model, nnx.Param, ...)
     arrays = _read_weights(weights, _named(params, constants))
     params, constants = (

@@ -42,9 +42,9 @@ class Tagger:
         self._chunks = Chunks()
 
     @classmethod
-    def load(cls, name: str, revision: str | None = None) -> "Tagger":
+    def load(cls, name: str, revision: str | None = None, precision: str = "float32") -> "Tagger":
         """The tagger in a model folder or a run folder, or under a Hub id; see `seqtag.load`."""
-        return cls(load_model(find_model(name, revision)))
+        return cls(load_model(find_model(name, revision), precision))
 
     @property
     def labels(self) -> tuple[str, ...]:

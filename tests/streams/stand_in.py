@@ -54,7 +54,7 @@ class StandIn:
 
 def use(monkeypatch: pytest.MonkeyPatch, tagger: Any) -> None:
     """Let the command tag with it, and leave the settings of the process alone."""
-    monkeypatch.setattr(Tagger, "load", staticmethod(lambda name, revision: tagger))
+    monkeypatch.setattr(Tagger, "load", staticmethod(lambda *_: tagger))
     monkeypatch.setattr("seqtag.process.tune_allocator", lambda: None)
     monkeypatch.setattr("seqtag.process.keep_compiled_programs", lambda: None)
     monkeypatch.setattr("seqtag.process.leave_loaded_objects_alone", lambda: None)

@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -268,3 +269,23 @@ def test_a_saved_tagger_loads_and_tags_the_same(tiny: seqtag.Tagger, tmp_path) -
     assert loaded.labels == ("LOC", "PER")
     with pytest.raises(InputError, match="is there already"):
         tiny.save(tmp_path / "model")
+
+
+@pytest.mark.parametrize("kind", [{}, *KINDS])
+def test_half_precision_moves_probabilities_a_little(kind: dict[str, Any], tmp_path) -> None:
+    """Products of bfloat16 operands are off by up to 2^-8 each; these weights are large, and so are the differences."""
+    seqtag.Tagger(tiny_model(**kind)).save(tmp_path / "model")
+    texts = [" ".join(WORDS[first:]) for first in range(len(WORDS))]
+    whole, half = (
+        [score for document in tagger.tag(texts) for score in document.token_scores]
+        for tagger in (seqtag.load(str(tmp_path / "model"), precision=name) for name in ("float32", "bfloat16"))
+    )
+    differences = np.abs(np.array(whole) - np.array(half))
+    assert 1e-5 < differences.max() < 0.5
+    assert differences.mean() < 0.03
+
+
+def test_another_precision_is_refused(tmp_path) -> None:
+    seqtag.Tagger(tiny_model()).save(tmp_path / "model")
+    with pytest.raises(InputError, match="precision: must be float32 or bfloat16, not 'float16'"):
+        seqtag.load(str(tmp_path / "model"), precision="float16")
