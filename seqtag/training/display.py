@@ -96,7 +96,7 @@ class Display:
         validation = f"  validation{self._scores}" if self._scores else ""
         speed = f"{entry['tokens_per_second']:,.0f} tokens/s"
         line = f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}{validation}  {speed}"
-        self._console.print(line, highlight=False)
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def _tensorboard_writer(directory: Path) -> Any:
