@@ -58,14 +58,14 @@ def log_partition(
     Sums are taken in probability space, scaled at every position by its most probable tag: a matrix product a step
     instead of a logarithm per pair of tags. What lies 87 nats below a position's best tag underflows to zero.
     """
-    weights = jnp.exp(potentials.transitions)
+    # Ending is one column more, so that a step is one product.
+    weights = jnp.exp(jnp.concatenate([potentials.transitions, potentials.end[:, None]], axis=1))
 
     def step(alpha: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, None]:
         emission, is_real, is_start = inputs
         top = lax.stop_gradient(alpha.max(-1, keepdims=True))
-        inside = _log(float32_product(jnp.exp(alpha - top), weights)) + top
-        across = _logsumexp(alpha + potentials.end)[:, None] + potentials.start
-        following = jnp.where(is_start[:, None], across, inside) + emission
+        sums = _log(float32_product(jnp.exp(alpha - top), weights)) + top
+        following = jnp.where(is_start[:, None], sums[:, -1:] + potentials.start, sums[:, :-1]) + emission
         return jnp.where(is_real[:, None], following, alpha), None
 
     first = potentials.start + emissions[:, 0]
