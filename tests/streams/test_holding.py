@@ -1,11 +1,20 @@
 """Signals wait for what must not be divided, and for nothing else."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from seqtag.stopping import Stopped
 from seqtag.streams.holding import Holding
+
+
+@pytest.fixture(autouse=True)
+def not_ignored() -> Iterator[None]:
+    """Python's own handler of SIGINT: a process started in the background is handed an ignored one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
