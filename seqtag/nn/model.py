@@ -8,13 +8,14 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from seqtag.batch import Batch, Outputs, Tagged
+from seqtag.batch import FIRST, Batch, Outputs, Tagged
 from seqtag.config import ModelConfig
 from seqtag.nn.backends import usable_backend
 from seqtag.nn.dropout import dropout, token_dropout
 from seqtag.nn.embeddings import TokenEmbeddings
 from seqtag.nn.encoder import Encoder
 from seqtag.nn.label_head import LabelHead, LabelObjective
+from seqtag.nn.language_model import LanguageModelHead
 from seqtag.nn.tag_head import TagHead
 from seqtag.vocabulary import Vocabulary
 
@@ -41,6 +42,8 @@ class Losses(NamedTuple):
 
     tags: Float[Array, " batch"]
     labels: Float[Array, " batch"]
+    words: Float[Array, " batch"]
+    """Of the language model; 0 without one."""
 
 
 class Network(nnx.Module):
@@ -53,7 +56,9 @@ class Network(nnx.Module):
         vectors: Float[Array | np.ndarray, "words features"] | None,
         rngs: nnx.Rngs,
         precision: str = "float32",
+        language_model: int = 0,
     ) -> None:
+        """`language_model` is how many words a language model in training tells apart; 0 for none."""
         self.dropout = config.dropout
         self.embedding_dropout = config.embedding_dropout
         self.locked_dropout = config.locked_dropout
@@ -76,6 +81,9 @@ class Network(nnx.Module):
         if vocabulary.classes:
             directions, classes = 1 + config.bidirectional, len(vocabulary.classes)
             self.label_head = LabelHead(config.pooling, features, directions, classes, vocabulary.multi_label, rngs)
+        if language_model:  # last, so that all else is initialized as without it
+            words = min(FIRST + language_model, vocabulary.sizes.words)
+            self.language_model = LanguageModelHead(config.hidden_size, 1 + config.bidirectional, words, rngs)
 
     def hidden(
         self,
@@ -103,10 +111,14 @@ class Network(nnx.Module):
         objective: LabelObjective,
         word_drop_rates: Float[Array, " distinct"] | None = None,
         key: PRNGKeyArray | None = None,
+        word_ids: Int[Array, "batch time"] | None = None,
     ) -> Losses:
-        """Negative log likelihood of the gold tags and labels, in nats."""
+        """Negative log likelihood of the gold tags and labels, and of the words beside each token, in nats.
+
+        `word_ids` are those of the vocabulary, for the language model alone.
+        """
         hidden, output_key = self.hidden(batch, word_drop_rates, key), _keys(key)[-1]
-        of_tags = of_labels = jnp.zeros(hidden.shape[0])
+        of_tags = of_labels = of_words = jnp.zeros(hidden.shape[0])
         if hasattr(self, "head"):
             emissions = self.head.emissions(dropout(hidden, self.dropout, output_key, self.locked_dropout))
             of_tags = self.head.loss(emissions, batch.tags, batch.mask, boundaries(batch.sentence_ids).starts)
@@ -114,7 +126,9 @@ class Network(nnx.Module):
             pooled, _ = self.label_head.pool(hidden, batch.sentence_ids, batch.labelled.shape[1])
             pooled = dropout(pooled, self.dropout, None if key is None else jax.random.fold_in(key, 1))
             of_labels = self.label_head.loss(pooled, batch.targets, batch.labelled, objective).sum(1)
-        return Losses(of_tags, of_labels)
+        if hasattr(self, "language_model") and word_ids is not None:
+            of_words = self.language_model.loss(hidden, word_ids, batch.sentence_ids)
+        return Losses(of_tags, of_labels, of_words)
 
     def outputs(self, batch: Batch) -> Outputs:
         """The best tagging and the labels of each sentence, with their probabilities."""

@@ -25,7 +25,7 @@ from seqtag.nn.backends import check_backend
 from seqtag.nn.devices import Devices
 from seqtag.nn.model import Network
 from seqtag.schemes import split_tag
-from seqtag.tagging.model_directory import TrainedModel
+from seqtag.tagging.model_directory import TrainedModel, abstract_model
 from seqtag.training.optimizer import learning_rate, make_optimizer
 from seqtag.vocabulary import Vocabulary, build_vocabulary
 
@@ -76,16 +76,19 @@ class Experiment:
         return self.devices.spread_batch(batch)
 
     def trained(self, params: Any) -> TrainedModel:
-        """What is shipped, with these weights."""
+        """What is shipped, with these weights: all but the language model, which is there for training alone."""
         data = self.config.data
         is_hub_id = data.format == "hub" and data.path is not None and not Path(data.path).exists()
+        graph, shipped = self.graph, nnx.State({name: own for name, own in params.items() if name != "language_model"})
+        if len(shipped) < len(params):
+            graph = nnx.graphdef(abstract_model(self.config.model, self.vocabulary, self.vector_features))
         return TrainedModel(
             task=self.config.task,
             config=self.config.model,
             vocabulary=self.vocabulary,
             buckets=self.buckets,
-            graph=self.graph,
-            params=params,
+            graph=graph,
+            params=shipped,
             constants=self.constants,
             data={
                 "format": data.format,
@@ -157,7 +160,9 @@ def _initialize(
 
     def build(key: PRNGKeyArray, vectors: Any) -> tuple[Any, Any]:
         nonlocal graph
-        network = Network(config.model, vocabulary, vectors, nnx.Rngs(key), config.training.precision)
+        training = config.training
+        words = training.language_model_words if training.language_model_weight else 0
+        network = Network(config.model, vocabulary, vectors, nnx.Rngs(key), training.precision, words)
         graph, params, constants = nnx.split(network, nnx.Param, ...)
         return params, constants
 

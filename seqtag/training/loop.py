@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from seqtag.batch import Batch
 from seqtag.data.ahead import prepared_ahead
@@ -55,7 +55,6 @@ class Fitted(NamedTuple):
     progress: Progress
     compile_seconds: float
     compiled_shapes: int
-    parameters: int
 
 
 class Loop:
@@ -106,7 +105,6 @@ class Loop:
             progress=self.progress,
             compile_seconds=self.programs.seconds,
             compiled_shapes=len(self.programs),
-            parameters=sum(array.size for array in jax.tree.leaves(self.best)),
         )
 
     def _train_epoch(self, signals: StopSignals) -> None:
@@ -208,19 +206,25 @@ class Loop:
 def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Array]]:
     """One update: `(state, constants, batch, key, word_drop_rates) -> (state, loss)`.
 
-    The loss is in nats: a token for tags, a text for labels, their weighted sum for both.
+    The loss is in nats: a token for tags and for words, a text for labels, their weighted sum for several.
     """
     config, graph, optimizer = experiment.config.training, experiment.graph, experiment.optimizer
     label_weight = config.label_loss_weight if experiment.config.task == "joint" else 1.0
     objective = LabelObjective(config.label_smoothing, jnp.asarray(experiment.class_weights))
 
     def update(
-        state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, drop_rates: Float[Array, " distinct"]
+        state: TrainState,
+        constants: Any,
+        batch: Batch,
+        key: PRNGKeyArray,
+        drop_rates: Float[Array, " distinct"],
+        word_ids: Int[Array, "batch time"] | None,
     ) -> tuple[TrainState, Float[Array, ""]]:
         def loss(params: Any) -> Float[Array, ""]:
-            losses = nnx.merge(graph, params, constants).losses(batch, objective, drop_rates, key)
+            losses = nnx.merge(graph, params, constants).losses(batch, objective, drop_rates, key, word_ids)
+            of_tokens = losses.tags.sum() + config.language_model_weight * losses.words.sum()
             of_labels = losses.labels.sum() / jnp.maximum(batch.labelled.sum(), 1)
-            return losses.tags.sum() / batch.mask.sum() + label_weight * of_labels
+            return of_tokens / batch.mask.sum() + label_weight * of_labels
 
         value, gradients = jax.value_and_grad(loss)(state.params)
         updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
@@ -232,14 +236,16 @@ def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Arr
         state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, word_drop_rates: Float[Array, " words"]
     ) -> tuple[TrainState, Float[Array, ""]]:
         step_key, drop_rates = jax.random.fold_in(key, state.step), word_drop_rates[batch.tokens.word_ids]
+        # Ids of the whole vocabulary, before lazy embeddings count rows anew.
+        word_ids = batch.tokens.word_ids[batch.token_ids] if config.language_model_weight else None
         average, state = state.average, state._replace(average=None)
         if config.lazy_embeddings:
             lookups = Lookups(batch.tokens, state.params)
             batch = batch._replace(tokens=lookups.tokens())
-            rows, loss = update(lookups.gather(state), constants, batch, step_key, drop_rates)
+            rows, loss = update(lookups.gather(state), constants, batch, step_key, drop_rates, word_ids)
             state = lookups.scatter(state, rows)
         else:
-            state, loss = update(state, constants, batch, step_key, drop_rates)
+            state, loss = update(state, constants, batch, step_key, drop_rates, word_ids)
         if config.ema_decay is not None:
             # Short memory at first, so that the average does not drag the initial weights along.
             decay = jnp.minimum(config.ema_decay, (1.0 + state.step) / (10.0 + state.step))

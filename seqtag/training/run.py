@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+import jax
+
 from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
 from seqtag.evaluation.evaluating import evaluate_split
@@ -12,7 +14,7 @@ from seqtag.evaluation.predictions import read_predictions, write_predictions
 from seqtag.evaluation.reports import find_example, write_report
 from seqtag.process import peak_memory_bytes
 from seqtag.tagging.model_card import model_card
-from seqtag.tagging.model_directory import save_model
+from seqtag.tagging.model_directory import TrainedModel, save_model
 from seqtag.training.checkpoint import Checkpoints
 from seqtag.training.display import Display
 from seqtag.training.experiment import Experiment
@@ -42,6 +44,7 @@ def train(experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: boo
     finally:
         checkpoints.close()
 
+    trained = experiment.trained(fitted.params)
     splits, example = {}, None
     for role, split in experiment.splits.items():
         if role == "train":
@@ -64,9 +67,8 @@ def train(experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: boo
         "seed": config.training.seed,
         "splits": splits,
         "reading": {role: dataclasses.asdict(found) for role, found in corpus.findings.items()},
-        "training": _describe_training(fitted, predictor),
+        "training": _describe_training(fitted, predictor, trained),
     }
-    trained = experiment.trained(fitted.params)
     save_model(dataclasses.replace(trained, card=model_card(trained, report)), run.model)
     write_report(report, run.report)
     write_report(report, run.report.with_suffix(".txt"))
@@ -75,12 +77,12 @@ def train(experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: boo
     return Result(report, example)
 
 
-def _describe_training(fitted: Fitted, predictor: Predictor) -> dict[str, Any]:
+def _describe_training(fitted: Fitted, predictor: Predictor, trained: TrainedModel) -> dict[str, Any]:
     progress = fitted.progress
     return {
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
-        "parameters": fitted.parameters,
+        "parameters": sum(array.size for array in jax.tree.leaves(trained.params)),
         "seconds": progress.seconds,
         "tokens": progress.tokens,
         "tokens_per_second": progress.tokens / progress.training_seconds if progress.training_seconds else 0.0,

@@ -242,6 +242,28 @@ def test_every_kind_of_model_trains_and_loads(corpus: Path, tmp_path: Path, more
         assert list((output / "tensorboard").iterdir())
 
 
+@pytest.mark.parametrize("lazy", ["true", "false"])
+def test_a_language_model_helps_to_train_and_is_not_shipped(corpus: Path, tmp_path: Path, lazy: str) -> None:
+    from safetensors.numpy import load_file
+
+    logs, arrays = [], []
+    for name, weight in (("without", 0), ("with", 0.1), ("again", 0.1)):
+        more = {"training__language_model_weight": weight, "training__language_model_words": 7}
+        more |= {"training__lazy_embeddings": lazy, "training__batch_tokens": 32}
+        output = tmp_path / name
+        assert train.main([*settings(corpus, training__epochs=2, **more), "--output", str(output)]) == 0
+        logs.append(logged(output))
+        arrays.append(load_file(output / "model" / "model.safetensors"))
+        report = json.loads((output / "report.json").read_text())
+        assert report["training"]["parameters"] == sum(array.size for array in arrays[-1].values())
+    assert {name: array.shape for name, array in arrays[0].items()} == {
+        name: array.shape for name, array in arrays[1].items()
+    }
+    assert logs[1][0]["loss"] > logs[0][0]["loss"] + 0.05, "the words' share of the loss"
+    assert weights(tmp_path / "with") == weights(tmp_path / "again") != weights(tmp_path / "without")
+    assert evaluate.main(["--model", str(tmp_path / "with"), "--split", "test"]) == 0
+
+
 @pytest.mark.parametrize("tune", ["true", "false"])
 def test_word_vectors_join_the_vocabulary(corpus: Path, tmp_path: Path, tune: str) -> None:
     vectors = tmp_path / "vectors.txt"
