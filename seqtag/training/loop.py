@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -43,7 +43,7 @@ class Watcher(Protocol):
         ...
 
     def evaluation(self, entry: dict[str, Any]) -> None:
-        """An epoch was evaluated: its line of `log.jsonl`."""
+        """An epoch was evaluated: its line of `log.jsonl`. What this raises ends the run, without a checkpoint."""
         ...
 
 
@@ -66,14 +66,14 @@ class Loop:
         run: RunDirectory,
         checkpoints: Checkpoints,
         predictor: Predictor,
-        display: Watcher,
+        watchers: Sequence[Watcher],
     ) -> None:
         self.experiment = experiment
         self.config = experiment.config.training
         self.run = run
         self.checkpoints = checkpoints
         self.predictor = predictor
-        self.display = display
+        self.watchers = watchers
         self.progress = Progress(fingerprint=experiment.fingerprint)
         self.plateau = make_plateau(self.config)
         copied = experiment.devices.copied
@@ -93,12 +93,18 @@ class Loop:
         self.run.cut_log(self.progress.log_lines)
         self._started = time.monotonic() - self.progress.seconds
         with StopSignals() as signals:
-            while self.progress.epoch < self.config.epochs and not self._has_converged():
-                self._train_epoch(signals)
-                self._evaluate()
-                self._save()
+            try:
+                while self.progress.epoch < self.config.epochs and not self._has_converged():
+                    self._train_epoch(signals)
+                    self._evaluate()
+                    self._save()
+                    if signals.received is not None:
+                        raise Stopped(signals.received)
+            except Exception as error:
+                # Whoever goes on with another run after this one has to know that the process is to stop.
                 if signals.received is not None:
-                    raise Stopped(signals.received)
+                    raise Stopped(signals.received) from error
+                raise
         self.progress.seconds = time.monotonic() - self._started
         return Fitted(
             params=self.best,
@@ -146,7 +152,8 @@ class Loop:
         self.progress.batch += 1
         self.progress.loss += loss
         self.progress.tokens += tokens
-        self.display.step(loss, tokens)
+        for watcher in self.watchers:
+            watcher.step(loss, tokens)
 
     def _evaluate(self) -> None:
         """Score the epoch just finished, keep it if it is the best, and log it."""
@@ -164,7 +171,7 @@ class Loop:
         else:
             predicted = self.predictor.predict(state.evaluated, self.experiment.constants, validation)
             scores = quick_scores(validation[range(len(validation))], predicted, self.experiment.vocabulary)
-            score = scores.pop("selection")
+            score = scores["selection"]
             entry |= {f"validation_{name}": value for name, value in scores.items()}
             if score > progress.best_score:
                 # A copy: the state's own arrays are given away at the next step.
@@ -180,7 +187,8 @@ class Loop:
         entry |= {"seconds": round(progress.seconds, 3), "tokens_per_second": round(speed, 1)}
         self.run.append_log(entry)
         progress.log_lines += 1
-        self.display.evaluation(entry)
+        for watcher in self.watchers:
+            watcher.evaluation(entry)
 
     def _learning_rate(self) -> float:
         rate = float(jnp.asarray(self.experiment.schedule(int(self.state.step))))
@@ -200,7 +208,8 @@ class Loop:
     def _restore(self) -> None:
         found = self.checkpoints.restore(self._checkpoint())
         self.state, self.best, self.experiment.constants, self.progress = found
-        self.display.resumed(int(self.state.step), self.progress.epoch)
+        for watcher in self.watchers:
+            watcher.resumed(int(self.state.step), self.progress.epoch)
 
 
 def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Array]]:

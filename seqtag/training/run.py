@@ -1,6 +1,7 @@
 """A whole run: data in, run folder out."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from seqtag.tagging.model_directory import TrainedModel, save_model
 from seqtag.training.checkpoint import Checkpoints
 from seqtag.training.display import Display
 from seqtag.training.experiment import Experiment
-from seqtag.training.loop import Fitted, Loop
+from seqtag.training.loop import Fitted, Loop, Watcher
 from seqtag.training.run_directory import RunDirectory
 
 
@@ -31,8 +32,13 @@ class Result(NamedTuple):
     """A sentence that the model tagged, from the last part scored."""
 
 
-def train(experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: bool) -> Result:
-    """Train, score every part but the training one, and fill the run folder."""
+def train(
+    experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: bool, watchers: Sequence[Watcher] = ()
+) -> Result:
+    """Train, score every part but the training one, and fill the run folder.
+
+    `watchers` are told what is shown, after it is shown.
+    """
     config = experiment.config
     run.begin(config)
     predictor = Predictor(experiment.graph, experiment.table, experiment.buckets, experiment.devices)
@@ -40,7 +46,7 @@ def train(experiment: Experiment, corpus: Corpus, run: RunDirectory, resume: boo
     checkpoints = Checkpoints(run.checkpoints)
     try:
         with Display(steps, run.tensorboard if config.training.tensorboard else None) as display:
-            fitted = Loop(experiment, run, checkpoints, predictor, display).fit(resume)
+            fitted = Loop(experiment, run, checkpoints, predictor, (display, *watchers)).fit(resume)
     finally:
         checkpoints.close()
 
