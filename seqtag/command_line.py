@@ -6,7 +6,6 @@ wrong is one line on stderr; set SEQTAG_TRACEBACK to see where it came from.
 
 import argparse
 import dataclasses
-import difflib
 import json
 import os
 import re
@@ -23,7 +22,7 @@ from jsonargparse import ArgumentParser, Namespace, set_loader, set_parsing_sett
 
 from seqtag.config import Config
 from seqtag.errors import InputError
-from seqtag.settings_file import SECTIONS, flatten, parse_list, parse_value, read_settings
+from seqtag.settings_file import SECTIONS, flatten, nearest, parse_list, parse_value, read_settings
 
 _SHORT = {"--seed": "--training.seed"}
 _TASKS: tuple[str, ...] = get_args(get_type_hints(Config)["task"])
@@ -247,23 +246,14 @@ def _take_config(argv: list[str]) -> tuple[Path | None, list[str]]:
 def _refuse_unknown(found: dict[str, Any], known: dict[str, Any], file: Path) -> None:
     for name in found:
         if name not in known:
-            raise InputError(f"--config {file}: unknown setting {name}{_nearest(str(name), known)}")
+            raise InputError(f"--config {file}: unknown setting {name}{nearest(str(name), known)}")
 
 
 def _refuse_unknown_flags(argv: list[str], known: set[str]) -> None:
     for argument in argv:
         name = argument.partition("=")[0]
         if name.startswith("--") and name[2:] not in known:
-            raise InputError(f"unknown flag {name}{_nearest(name[2:], known, '--')}")
-
-
-def _nearest(name: str, known: Any, prefix: str = "") -> str:
-    names = [str(entry) for entry in known]
-    key = name.rpartition(".")[2]
-    near = [entry for entry in names if entry.rpartition(".")[2] == key] or difflib.get_close_matches(
-        name, names, 1, 0.6
-    )
-    return f"; did you mean {prefix}{near[0]}?" if near else "; --help lists all settings"
+            raise InputError(f"unknown flag {name}{nearest(name[2:], known, '--')}")
 
 
 _PLAIN_WORDS = (

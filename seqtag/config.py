@@ -213,17 +213,18 @@ def check_types(settings: DataConfig | ModelConfig | TrainingConfig) -> None:
     """Raise InputError for a value of another type than its setting has: for what comes from a file of another's."""
     for name, kind in get_type_hints(type(settings)).items():
         value = getattr(settings, name)
-        if not _is_of(value, kind):
+        if not is_of(value, kind):
             raise InputError(f"{name} cannot be {value!r}")
 
 
-def _is_of(value: Any, kind: Any) -> bool:
+def is_of(value: Any, kind: Any) -> bool:
+    """Whether a value has the type of a setting, as its annotation gives it. A whole number may stand for a float."""
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if get_origin(kind) is list:
-        return isinstance(value, list) and all(_is_of(entry, get_args(kind)[0]) for entry in value)
+        return isinstance(value, list) and all(is_of(entry, get_args(kind)[0]) for entry in value)
     if get_args(kind):  # a union
-        return any(_is_of(value, part) for part in get_args(kind))
+        return any(is_of(value, part) for part in get_args(kind))
     return type(value) is kind or (kind is float and type(value) is int)
 
 

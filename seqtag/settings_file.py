@@ -1,7 +1,9 @@
 """Settings in YAML, each read by the type of its setting, exactly as the flag of the same name is."""
 
+import difflib
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +38,21 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+def read_yaml(path: Path, flag: str) -> Any:
+    """What a file holds, scalars as they are written. Raises InputError that names `flag` where it cannot be read."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{flag} {path}: not UTF-8 text") from error
+    except OSError as error:
+        raise InputError(f"{flag} {path}: cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{flag} {path}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """The settings of a file by their whole names, `data.path`. Raises InputError where it is no such file."""
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
-    except UnicodeDecodeError as error:
-        raise InputError(f"--config {path}: not UTF-8 text") from error
-    except OSError as error:
-        raise InputError(f"--config {path}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"--config {path}: not valid YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path, "--config")
     values = {} if values is None else values
     if not isinstance(values, dict):
         raise InputError(f"--config {path}: must hold the sections data, model and training")
@@ -66,6 +73,16 @@ def flatten(values: dict[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def nearest(name: str, known: Iterable[object], prefix: str = "") -> str:
+    """`; did you mean …?`, for the end of a sentence about an unknown setting."""
+    names = [str(entry) for entry in known]
+    key = name.rpartition(".")[2]
+    near = [entry for entry in names if entry.rpartition(".")[2] == key] or difflib.get_close_matches(
+        name, names, 1, 0.6
+    )
+    return f"; did you mean {prefix}{near[0]}?" if near else "; --help lists all settings"
 
 
 def parse_list(text: str) -> list[Any]:

@@ -64,11 +64,10 @@ class RunDirectory:
 
     def check_same(self, own: Config, asked: Config) -> None:
         """Raise InputError that names the first setting in which `asked` differs from `own`, more epochs aside."""
-        own_values, asked_values = _flat(own), _flat(asked)
-        for name, value in own_values.items():
-            if value != asked_values[name] and name != "training.epochs":
+        for name, value, now in differences(own, asked):
+            if name != "training.epochs":
                 raise InputError(
-                    f"--resume: {name} is {value!r} in {self.config} and {asked_values[name]!r} now; "
+                    f"--resume: {name} is {value!r} in {self.config} and {now!r} now; "
                     "only training.epochs may change, and only grow"
                 )
         if asked.training.epochs < own.training.epochs:
@@ -86,10 +85,7 @@ class RunDirectory:
         self.path.mkdir(parents=True, exist_ok=True)
         for suffix in (".json", ".txt", ".html"):
             self.report.with_suffix(suffix).unlink(missing_ok=True)
-        self._write_config(config)
-
-    def _write_config(self, config: Config) -> None:
-        write_whole(self.config, [yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)])
+        write_config(config, self.config)
 
     def append_log(self, entry: dict[str, Any]) -> None:
         """Add a line to `log.jsonl`."""
@@ -107,10 +103,21 @@ class RunDirectory:
             self.log.write_text("".join(kept), encoding="utf-8")
 
 
+def write_config(config: Config, path: Path, comment: str = "") -> None:
+    """Write down a whole configuration, nulls included, in a form that `--config` reads; `comment` stands before it."""
+    write_whole(path, [comment, yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)])
+
+
 def default_output(config_file: str | Path | None) -> Path:
     """`runs/<name of the config, or sample>-<date-time>`."""
     name = Path(config_file).stem if config_file else "sample"
     return Path("runs") / f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+
+
+def differences(own: Config, asked: Config) -> list[tuple[str, Any, Any]]:
+    """Names of the settings in which two configurations differ, each with its two values."""
+    own_values, asked_values = _flat(own), _flat(asked)
+    return [(name, value, asked_values[name]) for name, value in own_values.items() if value != asked_values[name]]
 
 
 def _flat(config: Config) -> dict[str, Any]:
