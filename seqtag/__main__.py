@@ -7,6 +7,7 @@ import seqtag
 
 COMMANDS = {
     "train": "train a tagger and leave a run folder with the model and its report",
+    "search": "try settings and say which did best (needs seqtag[search])",
     "evaluate": "score a saved model on data",
     "tag": "find the entities of texts with a saved model",
     "compare": "say whether the difference between two runs is real",
