@@ -230,10 +230,8 @@ def suggest(trials: list[FrozenTrial], distributions: dict[str, BaseDistribution
 
     A setting that was tried is drawn again, since training it once more would give the same bytes.
     """
-    number = len(trials)
-    sampler = optuna.samplers.TPESampler(
-        n_startup_trials=_RANDOM, seed=int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    )
+    own_seed = np.random.SeedSequence(seed, spawn_key=(len(trials),)).generate_state(1)[0]
+    sampler = optuna.samplers.TPESampler(n_startup_trials=_RANDOM, seed=int(own_seed))
     study = optuna.create_study(sampler=sampler, direction="maximize")
     study.add_trials(trials)
     tried = [trial.params for trial in trials]

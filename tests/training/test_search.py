@@ -163,7 +163,7 @@ def command(*arguments: str) -> subprocess.Popen:
 
 
 def wait_for(process: subprocess.Popen, run: Path, count: int) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while lines(run) < count:
         assert process.poll() is None, "it was over before it could be stopped: the test shows nothing"
         assert time.monotonic() < until
@@ -185,7 +185,7 @@ def test_a_killed_search_goes_on_in_the_middle_of_a_trial(corpus: Path, tmp_path
         journal.write('{"op_code":6,"wor')
     first = (folder / "trial-0" / "model" / "model.safetensors").stat().st_mtime_ns
     process = command("--output", str(folder), "--resume")
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert "resumed after" in errors
     assert (folder / "trial-0" / "model" / "model.safetensors").stat().st_mtime_ns == first
