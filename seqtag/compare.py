@@ -1,6 +1,5 @@
 """`python -m seqtag.compare`: whether the difference between two runs is real."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +31,13 @@ def main(argv: list[str] | None = None) -> int:
         raise InputError(f"--report {report_file}: name a .json or a .txt file")
 
     # Here and not above: it takes a second, and what is wrong with the flags is said at once.
-    from seqtag.data.files import write_whole
     from seqtag.evaluation.comparing import format_comparison
+    from seqtag.evaluation.reports import write_report
 
     comparison = _compare([Path(name) for name in flags.runs], flags.split, flags.samples, flags.show)
-    text = format_comparison(comparison)
-    print(text, end="")
+    print(format_comparison(comparison), end="")
     if report_file:
-        is_text = report_file.suffix == ".txt"
-        write_whole(report_file, [text if is_text else json.dumps(comparison, indent=1, ensure_ascii=False) + "\n"])
+        write_report(comparison, report_file, format_comparison)
     return 0
 
 

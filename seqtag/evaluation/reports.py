@@ -1,7 +1,7 @@
 """`report.json` for programs and `report.txt` for people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ SELECTION = "validation"
 """The part that the kept model was chosen by; its score is higher than that of new data."""
 
 
-def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write the report whole or not at all: for people where `path` ends in `.txt`, else as JSON."""
-    text = format_report(report) if path.suffix == ".txt" else json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    write_whole(path, [text])
-
-
 def format_report(report: dict[str, Any]) -> str:
     """A table a split, then how it was trained."""
     parts = [format_scores(name, scores) for name, scores in report["splits"].items()]
@@ -36,6 +30,12 @@ def format_report(report: dict[str, Any]) -> str:
             f"{training['compile_seconds']:.1f} s, {training['peak_memory_bytes'] / 2**20:,.0f} MiB at most\n"
         )
     return "\n".join(parts)
+
+
+def write_report(report: dict[str, Any], path: Path, shown: Callable[[dict[str, Any]], str] = format_report) -> None:
+    """Write a report whole or not at all: as `shown` shows it where `path` ends in `.txt`, else as JSON."""
+    text = shown(report) if path.suffix == ".txt" else json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, [text])
 
 
 _OF_SEEDS = ("f1", "precision", "recall", "label_accuracy", "sentence_accuracy", "accuracy", "macro_f1", "micro_f1")

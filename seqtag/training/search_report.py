@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from seqtag.config import Config
-from seqtag.data.files import write_whole
+from seqtag.evaluation.reports import write_report
 from seqtag.training.run_directory import write_config
 from seqtag.training.search_directory import SearchDirectory
 from seqtag.training.search_space import configured
@@ -26,16 +26,15 @@ def best_trial(trials: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def write_search(folder: SearchDirectory, config: Config, report: dict[str, Any]) -> str:
     """Write all three, and return the text. `report` is what `search.json` holds."""
-    write_whole(folder.report, [json.dumps(report, indent=1, ensure_ascii=False) + "\n"])
-    text = format_search(report)
-    write_whole(folder.report.with_suffix(".txt"), [text])
+    for suffix in (".json", ".txt"):
+        write_report(report, folder.report.with_suffix(suffix), format_search)
     if best := best_trial(report["trials"]):
         comment = (
             f"# Trial {best['number']}, the best of {len(report['trials'])} by its validation score, "
             f"{best['score']:.4f}. Confirm it:\n#\n#   python -m seqtag.train --config {folder.best} --seeds 1,2,3\n"
         )
         write_config(configured(config, best["settings"]), folder.best, comment)
-    return text
+    return format_search(report)
 
 
 def format_search(report: dict[str, Any]) -> str:

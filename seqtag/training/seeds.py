@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqtag.config import Config
-from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
-from seqtag.evaluation.reports import format_seeds
+from seqtag.evaluation.reports import format_seeds, write_report
 from seqtag.training.experiment import build_experiment
 from seqtag.training.run import train
 from seqtag.training.run_directory import RunDirectory
@@ -34,10 +33,9 @@ def train_seeds(config: Config, corpus: Corpus, folder: RunDirectory, seeds: Seq
         print(f"seed {seed}: {run.path}", flush=True)
         reports.append(train(experiment, corpus, run, resume).report)
     together = summarize(reports)
-    write_whole(folder.report, [json.dumps(together, indent=1, ensure_ascii=False) + "\n"])
-    text = format_seeds(together)
-    write_whole(folder.report.with_suffix(".txt"), [text])
-    return text
+    for suffix in (".json", ".txt"):
+        write_report(together, folder.report.with_suffix(suffix), format_seeds)
+    return format_seeds(together)
 
 
 def _begin(folder: RunDirectory, configs: dict[int, Config]) -> None:

@@ -242,12 +242,12 @@ def test_every_kind_of_model_trains_and_loads(corpus: Path, tmp_path: Path, more
         assert list((output / "tensorboard").iterdir())
 
 
-@pytest.mark.parametrize("lazy", ["true", "false"])
+@pytest.mark.parametrize("lazy", ["true", pytest.param("false", marks=pytest.mark.slow)])
 def test_a_language_model_helps_to_train_and_is_not_shipped(corpus: Path, tmp_path: Path, lazy: str) -> None:
     from safetensors.numpy import load_file
 
     logs, arrays = [], []
-    for name, weight in (("without", 0), ("with", 0.1), ("again", 0.1)):
+    for name, weight in (("without", 0), ("with", 0.1)):
         more = {"training__language_model_weight": weight, "training__language_model_words": 7}
         more |= {"training__lazy_embeddings": lazy, "training__batch_tokens": 32}
         output = tmp_path / name
@@ -260,7 +260,7 @@ def test_a_language_model_helps_to_train_and_is_not_shipped(corpus: Path, tmp_pa
         name: array.shape for name, array in arrays[1].items()
     }
     assert logs[1][0]["loss"] > logs[0][0]["loss"] + 0.05, "the words' share of the loss"
-    assert weights(tmp_path / "with") == weights(tmp_path / "again") != weights(tmp_path / "without")
+    assert weights(tmp_path / "with") != weights(tmp_path / "without")
     assert evaluate.main(["--model", str(tmp_path / "with"), "--split", "test"]) == 0
 
 

@@ -170,6 +170,7 @@ def wait_for(process: subprocess.Popen, run: Path, count: int) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_in_the_middle_of_a_trial(corpus: Path, tmp_path: Path) -> None:
     arguments = [*flags(corpus, training__epochs=15), "--trials", "2"]
     folder = tmp_path / "killed"
@@ -198,6 +199,7 @@ def test_a_killed_search_goes_on_in_the_middle_of_a_trial(corpus: Path, tmp_path
     ).read_text().partition("task:")[2]
 
 
+@pytest.mark.slow
 def test_a_signal_writes_a_checkpoint_first(corpus: Path, tmp_path: Path) -> None:
     folder = tmp_path / "search"
     process = command(*flags(corpus, training__epochs=2000), "--trials", "2", "--output", str(folder))
