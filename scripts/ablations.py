@@ -51,10 +51,15 @@ def folder_of(output: Path, name: str) -> Path:
     return output / re.sub(r"[^\w.]+", "-", name)
 
 
+def written(value: Any) -> str:
+    """A setting's value as a flag has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def train(arguments: argparse.Namespace, name: str, settings: dict[str, Any], others: list[str]) -> dict[str, Any]:
     """The report of all seeds of a change."""
     folder = folder_of(arguments.output, name)
-    flags = [f"--{setting}={json.dumps(value)}".replace('"', "") for setting, value in settings.items()]
+    flags = [f"--{setting}={written(value)}" for setting, value in settings.items()]
     command = [sys.executable, "-m", "seqtag.train", "--config", arguments.config, *others, *flags]
     command += ["--seeds", arguments.seeds, "--output", str(folder)]
     if (folder / "config.yaml").exists():
@@ -77,7 +82,7 @@ def row(name: str, settings: dict[str, Any], report: dict[str, Any], difference:
     mean, deviation = (report[kind]["validation"]["f1"] for kind in ("mean", "std"))
     training = [one["training"] for one in report["runs"]]
     seconds = sum(one["seconds"] for one in training) / len(training)
-    shown = " ".join(f"`{setting} {value}`" for setting, value in settings.items())
+    shown = " ".join(f"`{setting} {written(value)}`" for setting, value in settings.items())
     told = ""
     if difference:
         low, high = difference["ci95"]
