@@ -17,8 +17,8 @@ def load(name: str, revision: str | None = None, precision: str = "float32") -> 
     Args:
         name: path of the folder, or the id of a model on the Hugging Face Hub.
         revision: branch, tag or commit; for Hub ids only.
-        precision: type of the operands of the encoder's products. "bfloat16" is faster where the processor multiplies
-            it (many GPUs; x86 with AVX512-BF16 or AMX), and moves probabilities in their third digit.
+        precision: type of the operands of the encoder's products, "float32" or "bfloat16", whose products are quicker
+            on processors that have them (many GPUs; x86 with AVX512-BF16 or AMX) and a little less exact.
 
     Raises InputError, in one sentence that names the file, where there is no model or it is damaged or foreign, and for
     a precision that is neither. Nothing that comes with a model is run.
