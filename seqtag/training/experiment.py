@@ -79,16 +79,13 @@ class Experiment:
         """What is shipped, with these weights: all but the language model, which is there for training alone."""
         data = self.config.data
         is_hub_id = data.format == "hub" and data.path is not None and not Path(data.path).exists()
-        graph, shipped = self.graph, nnx.State({name: own for name, own in params.items() if name != "language_model"})
-        if len(shipped) < len(params):
-            graph = nnx.graphdef(abstract_model(self.config.model, self.vocabulary, self.vector_features))
         return TrainedModel(
             task=self.config.task,
             config=self.config.model,
             vocabulary=self.vocabulary,
             buckets=self.buckets,
-            graph=graph,
-            params=shipped,
+            graph=nnx.graphdef(abstract_model(self.config.model, self.vocabulary, self.vector_features)),
+            params=nnx.State({name: own for name, own in params.items() if name != "language_model"}),
             constants=self.constants,
             data={
                 "format": data.format,
