@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +148,16 @@ def test_more_trials_may_be_asked_for_and_are_those_of_a_longer_search(
         search.main([*output, "--resume", "--space", str(other)])
     with pytest.raises(InputError, match="already holds a search"):
         search.main([*flags(corpus), *output])
+    shutil.copytree(corpus, tmp_path / "changed")
+    for name in ("space.yaml", "base.yaml"):  # the same settings, of data elsewhere
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace(str(corpus), str(tmp_path / "changed")))
+    assert search.main([*output, "--resume"]) == 0
+    data = tmp_path / "changed" / "valid.txt"
+    data.write_text(data.read_text().replace("B-LOC", "B-PER", 1))
+    with pytest.raises(InputError, match="the training or validation data have changed"):
+        search.main([*output, "--resume"])
+    data.write_text((corpus / "valid.txt").read_text())
     with open(folder / "study.jsonl") as journal:
         fcntl.flock(journal, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="another process is searching there"):
