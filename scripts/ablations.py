@@ -5,7 +5,7 @@
 
 The file of changes has a name a line, and after it the settings that it changes. Everything goes through `seqtag.train`
 and `seqtag.compare`; runs that are finished are kept, and one that was stopped goes on. The table, in Markdown, is
-printed and left in DIR/ablations.md.
+printed and left in DIR/ablations.md. It is of the F1 of spans, so the task must be ner or joint.
 """
 
 import argparse
@@ -17,7 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from seqtag.command_line import run
+from seqtag.errors import InputError
+from seqtag.settings_file import read_yaml
 
 BASE = "as it is"
 """The row that the others are compared with."""
@@ -37,12 +39,14 @@ def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[str]]
 
 
 def read_changes(path: Path, only: Sequence[str] | None) -> dict[str, dict[str, Any]]:
-    """The settings that each change sets, the unchanged run first."""
-    changes = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """The settings that each change sets, as they are written, the unchanged run first. Raises InputError."""
+    changes = read_yaml(path, "--changes")
     if not isinstance(changes, dict) or not all(isinstance(settings, dict) for settings in changes.values()):
-        sys.exit(f"{path}: must hold a name a line with the settings that it changes, {{model.dropout: 0.3}}")
+        raise InputError(
+            f"--changes {path}: must hold a name a line with the settings that it changes, {{model.dropout: 0.3}}"
+        )
     if unknown := sorted(set(only or ()) - set(changes)):
-        sys.exit(f"--only {unknown[0]!r}: not in {path}, which has {', '.join(changes)}")
+        raise InputError(f"--only {unknown[0]!r}: not in {path}, which has {', '.join(changes)}")
     return {BASE: {}} | {name: own for name, own in changes.items() if only is None or name in only}
 
 
@@ -53,7 +57,7 @@ def folder_of(output: Path, name: str) -> Path:
 
 def written(value: Any) -> str:
     """A setting's value as a flag has it."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return "null" if value is None else f"[{', '.join(value)}]" if isinstance(value, list) else value
 
 
 def train(arguments: argparse.Namespace, name: str, settings: dict[str, Any], others: list[str]) -> dict[str, Any]:
@@ -66,7 +70,10 @@ def train(arguments: argparse.Namespace, name: str, settings: dict[str, Any], ot
         command.append("--resume")
     print(f"{name}: {folder}", file=sys.stderr, flush=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    if "f1" not in report["mean"].get("validation", {}):
+        raise InputError(f"--config {arguments.config}: its runs have no F1 of spans on a validation part to compare")
+    return report
 
 
 def compare(base: Path, other: Path) -> dict[str, Any]:
@@ -92,8 +99,8 @@ def row(name: str, settings: dict[str, Any], report: dict[str, Any], difference:
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Train, compare, print."""
+def main() -> int:
+    """Train, compare, print; returns the exit code."""
     arguments, others = parse()
     changes = read_changes(arguments.changes, arguments.only)
     lines = [
@@ -109,7 +116,8 @@ def main() -> None:
         lines.append(row(name, settings, report, None if name == BASE else compare(base, own)))
         (arguments.output / "ablations.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,29 +8,30 @@ import pytest
 import yaml
 from corpora import sentences, write_conll
 
+from seqtag.errors import InputError
+
 
 def test_changes_are_read_after_the_unchanged_run(tmp_path: Path) -> None:
     path = tmp_path / "changes.yaml"
     path.write_text("no CRF: {model.head: softmax}\nGRU: {model.encoder: gru}\n")
     assert ablations.read_changes(path, ["GRU"]) == {ablations.BASE: {}, "GRU": {"model.encoder": "gru"}}
-    with pytest.raises(SystemExit, match=r"--only 'LSTM': not in .*, which has no CRF, GRU"):
+    with pytest.raises(InputError, match=r"--only 'LSTM': not in .*, which has no CRF, GRU"):
         ablations.read_changes(path, ["LSTM"])
     path.write_text("no CRF: softmax\n")
-    with pytest.raises(SystemExit, match="must hold a name a line"):
+    with pytest.raises(InputError, match="must hold a name a line"):
         ablations.read_changes(path, None)
 
 
-def test_the_changes_of_the_project_name_settings_that_there_are() -> None:
+def test_every_change_of_the_project_changes_its_configuration() -> None:
     from seqtag.command_line import make_parser, parse_config
 
     folder = Path(ablations.__file__).with_suffix("")
     for path in folder.glob("*.yaml"):
-        for settings in ablations.read_changes(path, None).values():
-            flags = [f"--{name}={yaml.safe_dump(value).split()[0]}" for name, value in settings.items()]
-            config = parse_config(make_parser("seqtag train", ""), flags)[0].to_dict()
-            for name, value in settings.items():
-                section, key = name.split(".")
-                assert config[section][key] == value
+        own = ["--config", str(folder.parents[1] / "configs" / path.name)]
+        changes = ablations.read_changes(path, None)
+        flags = [[f"--{name}={ablations.written(value)}" for name, value in one.items()] for one in changes.values()]
+        configs = [parse_config(make_parser("seqtag train", ""), [*own, *more])[0] for more in flags]
+        assert len(set(map(repr, configs))) == len(changes) > 1
 
 
 @pytest.mark.slow
