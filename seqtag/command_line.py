@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     """Run a command and leave with its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    _wake_for_signals()
     try:
         code = main()
         sys.stdout.flush()
@@ -166,6 +168,35 @@ class Terminated(BaseException):
     exit_code = 143
 
 
+_KNOCKS = (0.05, 0.5, 2.0)
+"""Seconds after a signal."""
+
+
+def _wake_for_signals() -> None:
+    """Have the main thread look for signals, even where it has just begun to wait for input.
+
+    Python acts on a signal between two instructions, or when a system call is interrupted. One that comes right before
+    the call, or to another thread, does neither, and would wait as long as the input does. A thread that learns of it
+    at once therefore interrupts the call, by a signal that means nothing.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.signal(signal.SIGURG, lambda number, frame: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+
+    def knock() -> None:
+        while True:
+            if os.read(reading, 1)[0] == signal.SIGURG:
+                continue
+            for pause in _KNOCKS:
+                time.sleep(pause)
+                signal.pthread_kill(main_thread, signal.SIGURG)
+
+    threading.Thread(target=knock, daemon=True).start()
+
+
 _REPEAT_AFTER = 5.0
 """Seconds."""
 _repeats: list[threading.Timer] = []
@@ -174,8 +205,7 @@ _repeats: list[threading.Timer] = []
 def _stop(number: int, frame: FrameType | None) -> None:
     """Raise, and again after a while if the process is still there.
 
-    A signal that comes just before a blocking read does not interrupt it, and an exception that is raised in a callback
-    of the garbage collector is dropped.
+    An exception that is raised in a callback of the garbage collector is dropped.
     """
     main_thread = threading.main_thread().ident
     assert main_thread is not None

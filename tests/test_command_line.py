@@ -276,3 +276,28 @@ command_line.run(main)
     done = subprocess.run([sys.executable, "-c", program, str(int(number))], capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stdout) == (code, "lost\n")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_interrupts_nothing_is_not_left_waiting(number: signal.Signals, code: int) -> None:
+    """Input is waited for and never comes, and the signal goes to another thread: the call is not interrupted."""
+    program = f"""
+import signal, sys, threading, time
+from seqtag import command_line
+
+def later():
+    time.sleep(1)
+    signal.pthread_kill(threading.get_ident(), {int(number)})
+
+def main():
+    threading.Thread(target=later).start()
+    sys.stdin.buffer.readline()
+    return 0
+
+command_line.run(main)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.wait(60) == code
+        finally:
+            process.kill()
