@@ -63,6 +63,9 @@ class DataConfig:
 class ModelConfig:
     """The network."""
 
+    members: int = 1
+    """Networks trained side by side, from other initial weights and with other dropout, whose scores are averaged: an
+    ensemble. Training, tagging and the model's size cost so many times as much."""
     encoder: Literal["lstm", "gru", "rnn"] = "lstm"
     """Recurrent cell."""
     head: Literal["crf", "softmax"] = "crf"
@@ -229,9 +232,9 @@ def is_of(value: Any, kind: Any) -> bool:
 
 
 _POSITIVE = (
-    "model.hidden_size model.num_layers model.word_dim model.min_count model.char_dim model.char_features "
-    "model.char_kernel_size training.epochs training.batch_tokens training.max_buckets training.learning_rate "
-    "training.bootstrap_samples training.language_model_words"
+    "model.members model.hidden_size model.num_layers model.word_dim model.min_count model.char_dim "
+    "model.char_features model.char_kernel_size training.epochs training.batch_tokens training.max_buckets "
+    "training.learning_rate training.bootstrap_samples training.language_model_words"
 ).split()
 _NOT_NEGATIVE = (
     "model.word_dropout model.shape_dim model.affix_dim training.warmup_steps training.decay_rate "

@@ -24,7 +24,7 @@ def tiny_model(seed: int = 0, **settings: Any) -> TrainedModel:
     graph, params, constants = nnx.split(Network(config, vocabulary, None, nnx.Rngs(seed)), nnx.Param, ...)
     keys = iter(jax.random.split(jax.random.key(seed), len(jax.tree.leaves(params))))
     params = jax.tree.map(lambda value: 2 * value + 0.3 * jax.random.normal(next(keys), jnp.shape(value)), params)
-    kernel = params["head"]["linear"]["kernel"]
+    kernel = params["members"][0]["head"]["linear"]["kernel"]
     kernel[...] = 4 * kernel[...]
     return TrainedModel(
         "ner", config, vocabulary, Buckets((32,), 64, True), graph, params, constants, DATA, 0, "a card"

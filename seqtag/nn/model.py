@@ -1,6 +1,7 @@
-"""The network: embeddings, encoder and heads, joined."""
+"""The network: one member, or several whose scores are averaged, and what they say together of a batch."""
 
-from typing import NamedTuple
+from functools import reduce
+from operator import add
 
 import jax
 import jax.numpy as jnp
@@ -8,46 +9,20 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from seqtag.batch import FIRST, Batch, Outputs, Tagged
+from seqtag.batch import Batch, Outputs, Tagged
 from seqtag.config import ModelConfig
-from seqtag.nn.backends import usable_backend
-from seqtag.nn.dropout import dropout, token_dropout
-from seqtag.nn.embeddings import TokenEmbeddings
-from seqtag.nn.encoder import Encoder
-from seqtag.nn.label_head import LabelHead, LabelObjective
-from seqtag.nn.language_model import LanguageModelHead
-from seqtag.nn.tag_head import TagHead
+from seqtag.nn import crf
+from seqtag.nn.label_head import LabelObjective
+from seqtag.nn.member import Losses, Member, boundaries
 from seqtag.vocabulary import Vocabulary
 
 
-class Boundaries(NamedTuple):
-    """Where sentences begin and end in the rows of a batch: True at their first and last tokens."""
-
-    starts: Bool[Array, "batch time"]
-    ends: Bool[Array, "batch time"]
-
-
-def boundaries(sentence_ids: Int[Array, "batch time"]) -> Boundaries:
-    """The boundaries that sentence ids imply; none at padding."""
-    changes = sentence_ids[:, 1:] != sentence_ids[:, :-1]
-    edge = jnp.ones_like(changes[:, :1], shape=(sentence_ids.shape[0], 1))
-    real = sentence_ids > 0
-    return Boundaries(
-        starts=jnp.concatenate([edge, changes], axis=1) & real, ends=jnp.concatenate([changes, edge], axis=1) & real
-    )
-
-
-class Losses(NamedTuple):
-    """Negative log likelihoods of each row, in nats."""
-
-    tags: Float[Array, " batch"]
-    labels: Float[Array, " batch"]
-    words: Float[Array, " batch"]
-    """Of the language model; 0 without one."""
-
-
 class Network(nnx.Module):
-    """Embeddings, recurrent encoder, and a head for each thing that the vocabulary names: tags, labels of texts."""
+    """Members that differ in their initial weights and their dropout, and learn each by itself: an ensemble.
+
+    The scores of tags are averaged before a tagging is chosen, so that the ensemble is one CRF; of a text's labels,
+    the probabilities are. Hansen and Salamon (1990) found that members err in different places.
+    """
 
     def __init__(
         self,
@@ -59,51 +34,26 @@ class Network(nnx.Module):
         language_model: int = 0,
     ) -> None:
         """`language_model` is how many words a language model in training tells apart; 0 for none."""
-        self.dropout = config.dropout
-        self.embedding_dropout = config.embedding_dropout
-        self.locked_dropout = config.locked_dropout
-        self.embeddings = TokenEmbeddings(config, vocabulary, vectors, precision, rngs)
-        self.encoder = Encoder(
-            cell=config.encoder,
-            in_features=self.embeddings.out_features,
-            hidden_size=config.hidden_size,
-            num_layers=config.num_layers,
-            bidirectional=config.bidirectional,
-            layer_dropout=config.layer_dropout,
-            locked_dropout=config.locked_dropout,
-            precision=precision,
-            rngs=rngs,
-            backend=usable_backend(config),
+        self.members = nnx.List(
+            Member(config, vocabulary, vectors, rngs, precision, language_model) for _ in range(config.members)
         )
-        features = self.encoder.out_features
-        if vocabulary.tags:
-            self.head = TagHead(config.head, features, vocabulary.tags, config.tag_scheme, rngs)
-        if vocabulary.classes:
-            directions, classes = 1 + config.bidirectional, len(vocabulary.classes)
-            self.label_head = LabelHead(config.pooling, features, directions, classes, vocabulary.multi_label, rngs)
-        if language_model:  # last, so that all else is initialized as without it
-            words = min(FIRST + language_model, vocabulary.sizes.words)
-            self.language_model = LanguageModelHead(config.hidden_size, 1 + config.bidirectional, words, rngs)
 
-    def hidden(
-        self,
-        batch: Batch,
-        word_drop_rates: Float[Array, " distinct"] | None = None,
-        key: PRNGKeyArray | None = None,
-    ) -> Float[Array, "batch time hidden"]:
-        """The encoder's state at each token; `key` None means no dropout."""
-        starts, ends = boundaries(batch.sentence_ids)
-        if key is None:
-            return self.encoder.of_tokens(self.embeddings.of_tokens(batch.tokens), batch.token_ids, starts, ends)
-        word_key, token_key, input_key, layer_key, _ = _keys(key)
-        embedded = self.embeddings(batch, word_drop_rates, word_key)
-        embedded = token_dropout(embedded, self.embedding_dropout, token_key)
-        embedded = dropout(embedded, self.dropout, input_key, self.locked_dropout)
-        return self.encoder(embedded, starts, ends, layer_key)
+    def hidden(self, batch: Batch) -> Float[Array, "batch time hidden"]:
+        """The members' states at each token, side by side."""
+        return jnp.concatenate([member.hidden(batch) for member in self.members], axis=-1)
 
     def emissions(self, batch: Batch) -> Float[Array, "batch time tags"]:
         """Scores of each tag at each token, in nats."""
-        return self.head.emissions(self.hidden(batch))
+        return self.score(self.hidden(batch))
+
+    def score(self, hidden: Float[Array, "batch time hidden"]) -> Float[Array, "batch time tags"]:
+        """What hidden states score each tag, in nats."""
+        parts = self._parts(hidden)
+        return _mean([member.head.emissions(part) for member, part in zip(self.members, parts, strict=True)])
+
+    def potentials(self) -> crf.Potentials:
+        """What taggings are scored by, beside their emissions."""
+        return jax.tree.map(lambda *own: _mean(own), *(member.head.potentials() for member in self.members))
 
     def losses(
         self,
@@ -113,22 +63,12 @@ class Network(nnx.Module):
         key: PRNGKeyArray | None = None,
         word_ids: Int[Array, "batch time"] | None = None,
     ) -> Losses:
-        """Negative log likelihood of the gold tags and labels, and of the words beside each token, in nats.
-
-        `word_ids` are those of the vocabulary, for the language model alone.
-        """
-        hidden, output_key = self.hidden(batch, word_drop_rates, key), _keys(key)[-1]
-        of_tags = of_labels = of_words = jnp.zeros(hidden.shape[0])
-        if hasattr(self, "head"):
-            emissions = self.head.emissions(dropout(hidden, self.dropout, output_key, self.locked_dropout))
-            of_tags = self.head.loss(emissions, batch.tags, batch.mask, boundaries(batch.sentence_ids).starts)
-        if hasattr(self, "label_head"):
-            pooled, _ = self.label_head.pool(hidden, batch.sentence_ids, batch.labelled.shape[1])
-            pooled = dropout(pooled, self.dropout, None if key is None else jax.random.fold_in(key, 1))
-            of_labels = self.label_head.loss(pooled, batch.targets, batch.labelled, objective).sum(1)
-        if hasattr(self, "language_model") and word_ids is not None:
-            of_words = self.language_model.loss(hidden, word_ids, batch.sentence_ids)
-        return Losses(of_tags, of_labels, of_words)
+        """Losses of all members together, as `Member.losses` gives each."""
+        of_members = [
+            member.losses(batch, objective, word_drop_rates, own, word_ids)
+            for member, own in zip(self.members, _keys(key, len(self.members)), strict=True)
+        ]
+        return jax.tree.map(lambda *own: reduce(add, own), *of_members)
 
     def outputs(self, batch: Batch) -> Outputs:
         """The best tagging and the labels of each sentence, with their probabilities."""
@@ -139,19 +79,43 @@ class Network(nnx.Module):
     ) -> Outputs:
         """What the heads make of the hidden states of rows with up to so many sentences."""
         tagged = label_scores = attention = None
-        if hasattr(self, "head"):
-            mask, starts = sentence_ids > 0, boundaries(sentence_ids).starts
-            tagged = self.head.tag(self.head.emissions(hidden), mask, starts)
-        if hasattr(self, "label_head"):
-            pooled, attention = self.label_head.pool(hidden, sentence_ids, sentences)
-            label_scores = self.label_head.log_probabilities(pooled)
+        if hasattr(self.members[0], "head"):
+            tagged = self.tag(self.score(hidden), sentence_ids > 0, boundaries(sentence_ids).starts)
+        if hasattr(self.members[0], "label_head"):
+            parts = zip(self.members, self._parts(hidden), strict=True)
+            found = [member.labels(part, sentence_ids, sentences) for member, part in parts]
+            scores, weights = zip(*found, strict=True)
+            label_scores = jax.nn.logsumexp(jnp.stack(scores), axis=0, b=1 / len(scores))
+            attention = None if weights[0] is None else _mean(weights)
         return Outputs(tagged, label_scores, attention)
+
+    def tag(
+        self,
+        emissions: Float[Array, "batch time tags"],
+        mask: Bool[Array, "batch time"],
+        starts: Bool[Array, "batch time"],
+    ) -> Tagged:
+        """The best well-formed tagging of emissions with its probabilities, [batch, time]."""
+        return self.members[0].head.tag(self.potentials(), emissions, mask, starts)
 
     def n_best(self, batch: Batch, count: int) -> tuple[Tagged, Float[Array, "batch count"]]:
         """The `count` most probable taggings of rows of one sentence and their log probabilities, in nats."""
-        return self.head.n_best(self.emissions(batch), batch.mask, count)
+        return self.n_best_of(self.emissions(batch), batch.mask, count)
+
+    def n_best_of(
+        self, emissions: Float[Array, "batch time tags"], mask: Bool[Array, "batch time"], count: int
+    ) -> tuple[Tagged, Float[Array, "batch count"]]:
+        """The same of emissions."""
+        return self.members[0].head.n_best(self.potentials(), emissions, mask, count)
+
+    def _parts(self, hidden: Float[Array, "batch time hidden"]) -> list[Float[Array, "batch time own"]]:
+        return jnp.split(hidden, len(self.members), axis=-1)
 
 
-def _keys(key: PRNGKeyArray | None) -> tuple[PRNGKeyArray | None, ...]:
-    """For unknown words, dropped tokens, the encoder's input, its layers and its output."""
-    return (None,) * 5 if key is None else tuple(jax.random.split(key, 5))
+def _mean(values: list[Array] | tuple[Array, ...]) -> Array:
+    return reduce(add, values) / len(values)
+
+
+def _keys(key: PRNGKeyArray | None, count: int) -> list[PRNGKeyArray | None]:
+    """A key for each member; a single one has the network's own."""
+    return [key] * count if key is None or count == 1 else list(jax.random.split(key, count))

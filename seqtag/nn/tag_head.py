@@ -56,24 +56,27 @@ class TagHead(nnx.Module):
 
     def tag(
         self,
+        potentials: crf.Potentials,
         emissions: Float[Array, "batch time tags"],
         mask: Bool[Array, "batch time"],
         starts: Bool[Array, "batch time"],
     ) -> Tagged:
         """The best well-formed tagging with its probabilities, [batch, time]; with softmax, under the tag scheme."""
-        potentials = self.potentials()
         posterior = lattice.posterior(potentials, emissions, mask, starts)
         path = _chain(emissions).viterbi(potentials, emissions, mask, starts)[0]
         return self._weighed(potentials, posterior, path, mask, starts)
 
     def n_best(
-        self, emissions: Float[Array, "batch time tags"], mask: Bool[Array, "batch time"], count: int
+        self,
+        potentials: crf.Potentials,
+        emissions: Float[Array, "batch time tags"],
+        mask: Bool[Array, "batch time"],
+        count: int,
     ) -> tuple[Tagged, Float[Array, "batch count"]]:
         """The `count` most probable taggings of rows of one sentence, [batch, count, time].
 
         And their log probabilities, in nats: `-inf` where a sentence has fewer well-formed taggings.
         """
-        potentials = self.potentials()
         starts = mask & (jnp.arange(mask.shape[1]) == 0)
         posterior = lattice.posterior(potentials, emissions, mask, starts)
         paths, scores = lattice.n_best(potentials, emissions, mask, count)

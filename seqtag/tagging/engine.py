@@ -59,7 +59,7 @@ class Engine:
         spread = self.devices.spread
         self._outputs = self._programs(lambda network, batch: network.outputs(batch), out_shardings=spread)
         self._emissions = self._programs(lambda network, batch: network.emissions(batch), out_shardings=spread)
-        self._tag_emissions = self._programs(lambda network, *inputs: network.head.tag(*inputs))
+        self._tag_emissions = self._programs(lambda network, *inputs: network.tag(*inputs))
         self._read = self._programs(lambda network, hidden, ids: network.read(hidden, ids, 1))
         self._long = LongSentences(model.graph)
         self._n_best: dict[int, tuple[Programs, Programs]] = {}
@@ -119,7 +119,7 @@ class Engine:
             if count not in self._n_best:
                 self._n_best[count] = (
                     self._programs(lambda network, batch: network.n_best(batch, count)),
-                    self._programs(lambda network, *inputs: network.head.n_best(*inputs, count)),
+                    self._programs(lambda network, *inputs: network.n_best_of(*inputs, count)),
                 )
             return self._n_best[count]
 

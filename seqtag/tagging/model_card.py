@@ -43,8 +43,8 @@ def model_card(model: TrainedModel, report: dict[str, Any]) -> str:
         "",
         f"# A seqtag model: {', '.join(vocabulary.labels + vocabulary.classes)}",
         "",
-        f"- Network: {config.num_layers} {directions} {config.encoder.upper()} layer(s) of {config.hidden_size} units, "
-        f"characters by {config.char_encoder}, {', '.join(heads)}",
+        f"- Network: {_ensemble(config.members)}{config.num_layers} {directions} {config.encoder.upper()} layer(s) of "
+        f"{config.hidden_size} units, characters by {config.char_encoder}, {', '.join(heads)}",
         f"- Vocabulary: {len(vocabulary.words):,} words"
         + (f", {len(vocabulary.vectors):,} pretrained vectors" if model.vector_features else ""),
         f"- Trained on: {_source(model.data)}, seed {report['seed']}, {report['training']['epochs']} epochs",
@@ -67,6 +67,10 @@ def model_card(model: TrainedModel, report: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _ensemble(members: int) -> str:
+    return f"an ensemble of {members}, each " if members > 1 else ""
 
 
 def _scores(report: dict[str, Any]) -> list[str]:

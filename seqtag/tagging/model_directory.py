@@ -35,7 +35,7 @@ from seqtag.sentences import SENTENCE_RULE
 from seqtag.tokenization import TOKENIZER
 from seqtag.vocabulary import Vocabulary
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _LARGEST = 2**20
 """No size in a configuration is greater: what is, is damaged or means harm."""
 CONFIG, VOCABULARY, WEIGHTS, CARD = "config.json", "vocabulary.json", "model.safetensors", "README.md"
@@ -159,7 +159,7 @@ def load_model(path: Path, precision: str = "float32") -> TrainedModel:
     if bool(vocabulary.classes) != (task != "ner"):
         raise InputError(f"{path / VOCABULARY}: its classes do not fit the task {task}; take the file anew")
     weights = path / WEIGHTS
-    _check_count(weights, config.num_layers)
+    _check_count(weights, config.members * config.num_layers)
     model = abstract_model(config, vocabulary, vector_features, precision)
     graph, params, constants = nnx.split(model, nnx.Param, ...)
     arrays = _read_weights(weights, _named(params, constants))

@@ -85,7 +85,7 @@ class Experiment:
             vocabulary=self.vocabulary,
             buckets=self.buckets,
             graph=nnx.graphdef(abstract_model(self.config.model, self.vocabulary, self.vector_features)),
-            params=nnx.State({name: own for name, own in params.items() if name != "language_model"}),
+            params=_without_language_model(params),
             constants=self.constants,
             data={
                 "format": data.format,
@@ -95,6 +95,10 @@ class Experiment:
             },
             vector_features=self.vector_features,
         )
+
+
+def _without_language_model(params: Any) -> Any:
+    return nnx.from_flat_state([(path, own) for path, own in nnx.to_flat_state(params) if "language_model" not in path])
 
 
 def build_experiment(config: Config, corpus: Corpus) -> Experiment:
@@ -143,7 +147,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         word_drop_rates=_word_drop_rates(vocabulary, word_counts, model.word_dropout),
         steps_per_epoch=steps_per_epoch,
         schedule=schedule,
-        optimizer=make_optimizer(training, schedule),
+        optimizer=make_optimizer(training, schedule, model.members),
         seen_spans=counted.spans,
         fingerprint=_fingerprint(vocabulary, train),
     )

@@ -215,10 +215,12 @@ class Loop:
 def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Array]]:
     """One update: `(state, constants, batch, key, word_drop_rates) -> (state, loss)`.
 
-    The loss is in nats: a token for tags and for words, a text for labels, their weighted sum for several.
+    The loss is in nats: a token for tags and for words, a text for labels, their weighted sum for several;
+    of an ensemble, the mean of its members'.
     """
     config, graph, optimizer = experiment.config.training, experiment.graph, experiment.optimizer
     label_weight = config.label_loss_weight if experiment.config.task == "joint" else 1.0
+    members = experiment.config.model.members
     objective = LabelObjective(config.label_smoothing, jnp.asarray(experiment.class_weights))
 
     def update(
@@ -239,7 +241,8 @@ def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Arr
         updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
         if state.plateau is not None:
             updates = jax.tree.map(lambda update: update * state.plateau.scale, updates)
-        return state._replace(params=optax.apply_updates(state.params, updates), optimizer=optimizer_state), value
+        params = optax.apply_updates(state.params, updates)
+        return state._replace(params=params, optimizer=optimizer_state), value / members
 
     def step(
         state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, word_drop_rates: Float[Array, " words"]

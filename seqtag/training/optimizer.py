@@ -31,7 +31,7 @@ def make_plateau(config: TrainingConfig) -> optax.GradientTransformationExtraArg
     )
 
 
-def make_optimizer(config: TrainingConfig, schedule: optax.Schedule) -> optax.GradientTransformation:
+def make_optimizer(config: TrainingConfig, schedule: optax.Schedule, members: int = 1) -> optax.GradientTransformation:
     """Clipping, then the optimizer at the scheduled rate."""
     if config.optimizer == "sgd":
         optimizer = optax.sgd(schedule, momentum=config.momentum)
@@ -41,4 +41,5 @@ def make_optimizer(config: TrainingConfig, schedule: optax.Schedule) -> optax.Gr
         optimizer = optax.adam(schedule)
     if config.clip_norm is None:
         return optimizer
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
+    # The gradients of several members side by side are longer than those of one, as their squares add up.
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm * members**0.5), optimizer)

@@ -20,14 +20,16 @@ from seqtag.schemes import repair
 from seqtag.vocabulary import build_vocabulary
 
 SENTENCES = [["Ada", "met", "Bo"], ["in", "Rome", "1999", "."], ["x"], ["Bo", "sleeps"]]
-TAGS = [[3, 0, 4], [0, 4, 0, 0], [0], [4, 0]]
+TAGS = [[3, 0, 1], [0, 3, 4, 0], [0], [1, 0]]
+"""Ids of well-formed taggings in IOB2."""
 CLASSES = [[1], [0], None, [2]]
 
 
 def make_model(
     labels: tuple[str, ...] = ("A", "B"), classes: tuple[str, ...] = (), multi_label: bool = False, **settings: object
 ) -> tuple[Network, TokenTable]:
-    config = ModelConfig(**{"hidden_size": 6, "word_dim": 5, "dropout": 0.0, "max_word_length": 8} | settings)
+    own = {"hidden_size": 6, "word_dim": 5, "dropout": 0.0, "max_word_length": 8, "tag_scheme": "IOB2"}
+    config = ModelConfig(**own | settings)
     counts = Counter(token for tokens in SENTENCES for token in tokens)
     vocabulary, _ = build_vocabulary(counts, labels, config, (), classes, multi_label)
     return Network(config, vocabulary, None, nnx.Rngs(3)), TokenTable(vocabulary, config.max_word_length)
@@ -60,6 +62,7 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, traini
         return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, key).tags.sum()
 
     values, gradients = zip(*(jax.value_and_grad(loss)(params, batch) for batch in (alone, packed)), strict=True)
+    assert 0 < float(values[0]) < np.inf
     assert float(values[0]) == pytest.approx(float(values[1]), rel=1e-5)
     for one, other in zip(jax.tree.leaves(gradients[0]), jax.tree.leaves(gradients[1]), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
@@ -76,7 +79,7 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, traini
 def test_training_and_tagging_see_the_same_states(encoder: str, bidirectional: bool) -> None:
     model, table = make_model(encoder=encoder, bidirectional=bidirectional, num_layers=2, layer_dropout=0.0)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (3, 11))
-    trained, tagged = model.hidden(batch, None, jax.random.key(0)), model.hidden(batch)
+    trained, tagged = model.members[0].hidden(batch, None, jax.random.key(0)), model.hidden(batch)
     np.testing.assert_allclose(trained[batch.mask], tagged[batch.mask], rtol=1e-5, atol=1e-6)
 
 
@@ -84,14 +87,16 @@ def test_training_and_tagging_see_the_same_states(encoder: str, bidirectional: b
 @pytest.mark.parametrize("head", ["crf", "softmax"])
 def test_only_well_formed_taggings_are_predicted(head: str, scheme: str) -> None:
     model, _ = make_model(head=head, tag_scheme=scheme)
-    emissions = 5 * jax.random.normal(jax.random.key(1), (200, 6, len(model.head.tags)))
+    emissions = 5 * jax.random.normal(jax.random.key(1), (200, 6, len(model.members[0].head.tags)))
     mask = jnp.ones((200, 6), bool)
     starts = jnp.broadcast_to(jnp.arange(6) == 0, mask.shape)
-    for path in np.asarray(model.head.tag(emissions, mask, starts).tags):
-        tags = [model.head.tags[tag] for tag in path]
+    for path in np.asarray(model.tag(emissions, mask, starts).tags):
+        tags = [model.members[0].head.tags[tag] for tag in path]
         assert repair(tags, scheme)[0] == tags
     unconstrained = np.asarray(emissions.argmax(-1))
-    assert any(repair(tags := [model.head.tags[tag] for tag in path], scheme)[0] != tags for path in unconstrained)
+    assert any(
+        repair(tags := [model.members[0].head.tags[tag] for tag in path], scheme)[0] != tags for path in unconstrained
+    )
 
 
 def test_softmax_loss_is_the_sum_of_log_probabilities() -> None:
@@ -123,11 +128,11 @@ def test_word_dropout_takes_words_for_unknown_ones_at_their_rate() -> None:
     model, table = make_model(char_encoder="none", affix_dim=0, shape_dim=0)
     batch = make_batch([[["Ada"]]] * 4000, None, table, (4000, 1))
     rates = jnp.zeros(len(batch.tokens.word_ids)).at[batch.token_ids[0, 0]].set(0.3)
-    unknown = model.embeddings.words.table[...][1]
-    embedded = model.embeddings(batch, rates, jax.random.key(0))
+    unknown = model.members[0].embeddings.words.table[...][1]
+    embedded = model.members[0].embeddings(batch, rates, jax.random.key(0))
     share = float((embedded[:, 0] == unknown).all(-1).mean())
     assert share == pytest.approx(0.3, abs=0.03)
-    assert not (model.embeddings(batch, rates, None)[:, 0] == unknown).all(-1).any()
+    assert not (model.members[0].embeddings(batch, rates, None)[:, 0] == unknown).all(-1).any()
 
 
 def test_dropout_keeps_the_mean_and_locks_when_asked() -> None:
@@ -145,3 +150,49 @@ def test_dropout_keeps_the_mean_and_locks_when_asked() -> None:
     whole = token_dropout(ones, 0.25, key)
     assert (whole == whole[:, :, :1]).all()
     assert dropout(ones, 0.25, None) is ones
+
+
+def test_an_ensemble_is_the_mean_of_its_members() -> None:
+    model, table = make_model(members=3, classes=("x", "y", "z"))
+    batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11), 3)
+    alone = [member.head.emissions(member.hidden(batch)) for member in model.members]
+    assert not np.allclose(alone[0], alone[1]), "members begin from weights of their own"
+    np.testing.assert_allclose(model.emissions(batch), np.mean(alone, axis=0), rtol=1e-5, atol=1e-6)
+    for number, member in enumerate(model.members):
+        member.head.transitions[...] += number * jax.random.normal(
+            jax.random.key(number), member.head.transitions.shape
+        )
+    own = [np.asarray(member.head.potentials().transitions) for member in model.members]
+    np.testing.assert_allclose(model.potentials().transitions, np.mean(own, axis=0), rtol=1e-5)
+    scores, attention = zip(
+        *(member.labels(member.hidden(batch), batch.sentence_ids, 3) for member in model.members), strict=True
+    )
+    outputs = model.outputs(batch)
+    real = np.array([[True] * 3, [True, False, False]])
+    np.testing.assert_allclose(np.exp(outputs.label_scores)[real], np.mean(np.exp(scores), axis=0)[real], rtol=1e-5)
+    np.testing.assert_allclose(outputs.attention, np.mean(attention, axis=0), rtol=1e-5)
+
+
+def test_members_of_an_ensemble_learn_each_by_itself() -> None:
+    model, table = make_model(members=2, dropout=0.5)
+    graph, params = nnx.split(model)
+    batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11))
+    keys = jax.random.split(jax.random.key(5), 2)
+
+    def together(params: nnx.State) -> jax.Array:
+        return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, jax.random.key(5)).tags.sum()
+
+    def alone(params: nnx.State, number: int) -> jax.Array:
+        return nnx.merge(graph, params).members[number].losses(batch, OBJECTIVE, None, keys[number]).tags.sum()
+
+    loss, gradients = jax.value_and_grad(together)(params)
+    losses, apart = zip(*(jax.value_and_grad(alone)(params, number) for number in (0, 1)), strict=True)
+    assert float(loss) == pytest.approx(float(sum(losses)), rel=1e-5)
+    assert float(losses[0]) != pytest.approx(float(losses[1]), rel=1e-3)
+    for number in (0, 1):
+        for own, other in zip(
+            jax.tree.leaves(gradients["members"][number]),
+            jax.tree.leaves(apart[number]["members"][number]),
+            strict=True,
+        ):
+            np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-6)

@@ -53,7 +53,7 @@ def test_a_model_of_another_backend_loads_where_that_cannot_run(model: TrainedMo
         dataclasses.replace(model, config=dataclasses.replace(model.config, backend="pallas")), tmp_path / "model"
     )
     loaded = load_model(tmp_path / "model")
-    assert nnx.merge(loaded.graph, loaded.params, loaded.constants).encoder.layers[0].backend == "scan"
+    assert nnx.merge(loaded.graph, loaded.params, loaded.constants).members[0].encoder.layers[0].backend == "scan"
 
 
 def damage_json(name: str, **values: object) -> object:

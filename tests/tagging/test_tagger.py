@@ -21,6 +21,7 @@ from seqtag.tagging.windows import Windows, merge_windows, window_bounds
 KINDS = [
     {"num_layers": 2, "tag_scheme": "IOB2"},
     {"bidirectional": False, "head": "softmax", "encoder": "gru", "char_encoder": "lstm"},
+    {"members": 3},
 ]
 WORD = st.sampled_from([*WORDS, "\u200d", "e\u0301", "é", "שלום", "\ud800", "\0", "👨\u200d👩\u200d👧", "", "a b"])
 TEXTS = st.lists(

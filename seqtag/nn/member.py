@@ -1,0 +1,139 @@
+"""One member of a network: embeddings, encoder and heads, joined."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from seqtag.batch import FIRST, Batch
+from seqtag.config import ModelConfig
+from seqtag.nn.backends import usable_backend
+from seqtag.nn.dropout import dropout, token_dropout
+from seqtag.nn.embeddings import TokenEmbeddings
+from seqtag.nn.encoder import Encoder
+from seqtag.nn.label_head import LabelHead, LabelObjective
+from seqtag.nn.language_model import LanguageModelHead
+from seqtag.nn.tag_head import TagHead
+from seqtag.vocabulary import Vocabulary
+
+
+class Boundaries(NamedTuple):
+    """Where sentences begin and end in the rows of a batch: True at their first and last tokens."""
+
+    starts: Bool[Array, "batch time"]
+    ends: Bool[Array, "batch time"]
+
+
+def boundaries(sentence_ids: Int[Array, "batch time"]) -> Boundaries:
+    """The boundaries that sentence ids imply; none at padding."""
+    changes = sentence_ids[:, 1:] != sentence_ids[:, :-1]
+    edge = jnp.ones_like(changes[:, :1], shape=(sentence_ids.shape[0], 1))
+    real = sentence_ids > 0
+    return Boundaries(
+        starts=jnp.concatenate([edge, changes], axis=1) & real, ends=jnp.concatenate([changes, edge], axis=1) & real
+    )
+
+
+class Losses(NamedTuple):
+    """Negative log likelihoods of each row, in nats."""
+
+    tags: Float[Array, " batch"]
+    labels: Float[Array, " batch"]
+    words: Float[Array, " batch"]
+    """Of the language model; 0 without one."""
+
+
+class Member(nnx.Module):
+    """Embeddings, recurrent encoder, and a head for each thing that the vocabulary names: tags, labels of texts."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary: Vocabulary,
+        vectors: Float[Array | np.ndarray, "words features"] | None,
+        rngs: nnx.Rngs,
+        precision: str = "float32",
+        language_model: int = 0,
+    ) -> None:
+        """`language_model` is how many words a language model in training tells apart; 0 for none."""
+        self.dropout = config.dropout
+        self.embedding_dropout = config.embedding_dropout
+        self.locked_dropout = config.locked_dropout
+        self.embeddings = TokenEmbeddings(config, vocabulary, vectors, precision, rngs)
+        self.encoder = Encoder(
+            cell=config.encoder,
+            in_features=self.embeddings.out_features,
+            hidden_size=config.hidden_size,
+            num_layers=config.num_layers,
+            bidirectional=config.bidirectional,
+            layer_dropout=config.layer_dropout,
+            locked_dropout=config.locked_dropout,
+            precision=precision,
+            rngs=rngs,
+            backend=usable_backend(config),
+        )
+        features = self.encoder.out_features
+        if vocabulary.tags:
+            self.head = TagHead(config.head, features, vocabulary.tags, config.tag_scheme, rngs)
+        if vocabulary.classes:
+            directions, classes = 1 + config.bidirectional, len(vocabulary.classes)
+            self.label_head = LabelHead(config.pooling, features, directions, classes, vocabulary.multi_label, rngs)
+        if language_model:  # last, so that all else is initialized as without it
+            words = min(FIRST + language_model, vocabulary.sizes.words)
+            self.language_model = LanguageModelHead(config.hidden_size, 1 + config.bidirectional, words, rngs)
+
+    def hidden(
+        self,
+        batch: Batch,
+        word_drop_rates: Float[Array, " distinct"] | None = None,
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "batch time hidden"]:
+        """The encoder's state at each token; `key` None means no dropout."""
+        starts, ends = boundaries(batch.sentence_ids)
+        if key is None:
+            return self.encoder.of_tokens(self.embeddings.of_tokens(batch.tokens), batch.token_ids, starts, ends)
+        word_key, token_key, input_key, layer_key, _ = _keys(key)
+        embedded = self.embeddings(batch, word_drop_rates, word_key)
+        embedded = token_dropout(embedded, self.embedding_dropout, token_key)
+        embedded = dropout(embedded, self.dropout, input_key, self.locked_dropout)
+        return self.encoder(embedded, starts, ends, layer_key)
+
+    def losses(
+        self,
+        batch: Batch,
+        objective: LabelObjective,
+        word_drop_rates: Float[Array, " distinct"] | None = None,
+        key: PRNGKeyArray | None = None,
+        word_ids: Int[Array, "batch time"] | None = None,
+    ) -> Losses:
+        """Negative log likelihood of the gold tags and labels, and of the words beside each token, in nats.
+
+        `word_ids` are those of the vocabulary, for the language model alone.
+        """
+        hidden, output_key = self.hidden(batch, word_drop_rates, key), _keys(key)[-1]
+        of_tags = of_labels = of_words = jnp.zeros(hidden.shape[0])
+        if hasattr(self, "head"):
+            emissions = self.head.emissions(dropout(hidden, self.dropout, output_key, self.locked_dropout))
+            of_tags = self.head.loss(emissions, batch.tags, batch.mask, boundaries(batch.sentence_ids).starts)
+        if hasattr(self, "label_head"):
+            pooled, _ = self.label_head.pool(hidden, batch.sentence_ids, batch.labelled.shape[1])
+            pooled = dropout(pooled, self.dropout, None if key is None else jax.random.fold_in(key, 1))
+            of_labels = self.label_head.loss(pooled, batch.targets, batch.labelled, objective).sum(1)
+        if hasattr(self, "language_model") and word_ids is not None:
+            of_words = self.language_model.loss(hidden, word_ids, batch.sentence_ids)
+        return Losses(of_tags, of_labels, of_words)
+
+    def labels(
+        self, hidden: Float[Array, "batch time hidden"], sentence_ids: Int[Array, "batch time"], sentences: int
+    ) -> tuple[Float[Array, "batch sentences classes"], Float[Array, "batch time"] | None]:
+        """Log probability of each label of rows with up to so many sentences, in nats, and the tokens' attention."""
+        pooled, attention = self.label_head.pool(hidden, sentence_ids, sentences)
+        return self.label_head.log_probabilities(pooled), attention
+
+
+def _keys(key: PRNGKeyArray | None) -> tuple[PRNGKeyArray | None, ...]:
+    """For unknown words, dropped tokens, the encoder's input, its layers and its output."""
+    return (None,) * 5 if key is None else tuple(jax.random.split(key, 5))
