@@ -170,6 +170,11 @@ class TrainingConfig:
     comes after (Rei 2017). It costs time in training and none in tagging. 0 leaves it out."""
     language_model_words: int = 5000
     """The most frequent words, which that loss tells apart."""
+    teacher: str | None = None
+    """Folder of a model or a run, often of an ensemble: its probabilities are learned beside what is gold
+    (distillation, Hinton et al. 2015). It must have learned from the same data. Null: no teacher."""
+    teacher_weight: float = 0.5
+    """Share of the loss that is against the teacher; the rest is against what is gold."""
     label_smoothing: float = 0.0
     """Share of a text's target that is spread over all labels."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -243,7 +248,7 @@ _NOT_NEGATIVE = (
 ).split()
 _FRACTION = (
     "model.dropout model.embedding_dropout model.layer_dropout training.momentum training.plateau_factor "
-    "training.ema_decay training.label_smoothing"
+    "training.ema_decay training.label_smoothing training.teacher_weight"
 ).split()
 _POSITIVE_OR_NULL = (
     "data.max_sentence_length training.clip_norm training.early_stopping training.checkpoint_steps"

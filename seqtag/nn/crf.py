@@ -14,6 +14,7 @@ Axes: `batch` rows, `time` token positions, `tags`. All scores are in nats.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
@@ -72,6 +73,24 @@ def log_partition(
     over_time = (emissions[:, 1:].swapaxes(0, 1), mask[:, 1:].T, starts[:, 1:].T)
     alpha, _ = lax.scan(step, first, over_time)
     return jnp.where(mask[:, 0], _logsumexp(alpha + potentials.end), 0.0)
+
+
+def expected_score(
+    weighing: Potentials,
+    weights: Float[Array, "batch time tags"],
+    potentials: Potentials,
+    emissions: Float[Array, "batch time tags"],
+    mask: Bool[Array, "batch time"],
+    starts: Bool[Array, "batch time"],
+    partition: Callable[[Potentials, Array, Array, Array], Array] = log_partition,
+) -> Float[Array, " batch"]:
+    """The mean of each row's score over all taggings, each weighed by its probability under another field, in nats.
+
+    It is the derivative of the other field's log partition in the direction of the scores. `weighing` and `weights`
+    are that field's potentials and emissions; what `potentials` forbid it must forbid too.
+    """
+    direction = jax.tree.map(lambda own: jnp.where(own > -jnp.inf, own, 0.0), (potentials, emissions))
+    return jax.jvp(lambda *own: partition(own[0], own[1], mask, starts), (weighing, weights), direction)[1]
 
 
 def log_likelihood(

@@ -16,7 +16,7 @@ from seqtag.nn.embeddings import TokenEmbeddings
 from seqtag.nn.encoder import Encoder
 from seqtag.nn.label_head import LabelHead, LabelObjective
 from seqtag.nn.language_model import LanguageModelHead
-from seqtag.nn.tag_head import TagHead
+from seqtag.nn.tag_head import Scores, TagHead
 from seqtag.vocabulary import Vocabulary
 
 
@@ -35,6 +35,16 @@ def boundaries(sentence_ids: Int[Array, "batch time"]) -> Boundaries:
     return Boundaries(
         starts=jnp.concatenate([edge, changes], axis=1) & real, ends=jnp.concatenate([changes, edge], axis=1) & real
     )
+
+
+class Lesson(NamedTuple):
+    """What a teacher says of a batch, to be learned beside what is gold."""
+
+    tags: Scores | None
+    labels: Float[Array, "batch sentences classes"] | None
+    """Probability of each label."""
+    weight: float
+    """Share of the loss; the rest is of what is gold."""
 
 
 class Losses(NamedTuple):
@@ -108,20 +118,34 @@ class Member(nnx.Module):
         word_drop_rates: Float[Array, " distinct"] | None = None,
         key: PRNGKeyArray | None = None,
         word_ids: Int[Array, "batch time"] | None = None,
+        lesson: Lesson | None = None,
     ) -> Losses:
         """Negative log likelihood of the gold tags and labels, and of the words beside each token, in nats.
 
-        `word_ids` are those of the vocabulary, for the language model alone.
+        Args:
+            batch: the tokens and what is gold of them.
+            objective: how labels are learned.
+            word_drop_rates: as the embeddings take them.
+            key: None means no dropout.
+            word_ids: those of the vocabulary, for the language model alone.
+            lesson: of a teacher; its cross entropy then is part of the losses of tags and labels.
         """
         hidden, output_key = self.hidden(batch, word_drop_rates, key), _keys(key)[-1]
         of_tags = of_labels = of_words = jnp.zeros(hidden.shape[0])
         if hasattr(self, "head"):
             emissions = self.head.emissions(dropout(hidden, self.dropout, output_key, self.locked_dropout))
-            of_tags = self.head.loss(emissions, batch.tags, batch.mask, boundaries(batch.sentence_ids).starts)
+            starts = boundaries(batch.sentence_ids).starts
+            of_tags = self.head.loss(emissions, batch.tags, batch.mask, starts)
+            if lesson is not None and lesson.tags is not None:
+                taught = self.head.loss_against(lesson.tags, emissions, batch.mask, starts)
+                of_tags = (1 - lesson.weight) * of_tags + lesson.weight * taught
         if hasattr(self, "label_head"):
             pooled, _ = self.label_head.pool(hidden, batch.sentence_ids, batch.labelled.shape[1])
             pooled = dropout(pooled, self.dropout, None if key is None else jax.random.fold_in(key, 1))
             of_labels = self.label_head.loss(pooled, batch.targets, batch.labelled, objective).sum(1)
+            if lesson is not None and lesson.labels is not None:
+                taught = self.label_head.loss(pooled, lesson.labels, batch.labelled, objective).sum(1)
+                of_labels = (1 - lesson.weight) * of_labels + lesson.weight * taught
         if hasattr(self, "language_model") and word_ids is not None:
             of_words = self.language_model.loss(hidden, word_ids, batch.sentence_ids)
         return Losses(of_tags, of_labels, of_words)

@@ -13,7 +13,8 @@ from seqtag.batch import Batch, Outputs, Tagged
 from seqtag.config import ModelConfig
 from seqtag.nn import crf
 from seqtag.nn.label_head import LabelObjective
-from seqtag.nn.member import Losses, Member, boundaries
+from seqtag.nn.member import Lesson, Losses, Member, boundaries
+from seqtag.nn.tag_head import Scores
 from seqtag.vocabulary import Vocabulary
 
 
@@ -62,10 +63,11 @@ class Network(nnx.Module):
         word_drop_rates: Float[Array, " distinct"] | None = None,
         key: PRNGKeyArray | None = None,
         word_ids: Int[Array, "batch time"] | None = None,
+        lesson: Lesson | None = None,
     ) -> Losses:
         """Losses of all members together, as `Member.losses` gives each."""
         of_members = [
-            member.losses(batch, objective, word_drop_rates, own, word_ids)
+            member.losses(batch, objective, word_drop_rates, own, word_ids, lesson)
             for member, own in zip(self.members, _keys(key, len(self.members)), strict=True)
         ]
         return jax.tree.map(lambda *own: reduce(add, own), *of_members)
@@ -74,20 +76,21 @@ class Network(nnx.Module):
         """The best tagging and the labels of each sentence, with their probabilities."""
         return self.read(self.hidden(batch), batch.sentence_ids, batch.labelled.shape[1])
 
+    def lesson(self, batch: Batch, weight: float) -> Lesson:
+        """What the network, as a teacher, says of a batch; a student learns it at `weight` of its loss."""
+        hidden = self.hidden(batch)
+        tags = Scores(self.potentials(), self.score(hidden)) if hasattr(self.members[0], "head") else None
+        labels = self._labels(hidden, batch.sentence_ids, batch.labelled.shape[1])[0]
+        return Lesson(tags, None if labels is None else jnp.exp(labels), weight)
+
     def read(
         self, hidden: Float[Array, "batch time hidden"], sentence_ids: Int[Array, "batch time"], sentences: int
     ) -> Outputs:
         """What the heads make of the hidden states of rows with up to so many sentences."""
-        tagged = label_scores = attention = None
+        tagged = None
         if hasattr(self.members[0], "head"):
             tagged = self.tag(self.score(hidden), sentence_ids > 0, boundaries(sentence_ids).starts)
-        if hasattr(self.members[0], "label_head"):
-            parts = zip(self.members, self._parts(hidden), strict=True)
-            found = [member.labels(part, sentence_ids, sentences) for member, part in parts]
-            scores, weights = zip(*found, strict=True)
-            label_scores = jax.nn.logsumexp(jnp.stack(scores), axis=0, b=1 / len(scores))
-            attention = None if weights[0] is None else _mean(weights)
-        return Outputs(tagged, label_scores, attention)
+        return Outputs(tagged, *self._labels(hidden, sentence_ids, sentences))
 
     def tag(
         self,
@@ -107,6 +110,17 @@ class Network(nnx.Module):
     ) -> tuple[Tagged, Float[Array, "batch count"]]:
         """The same of emissions."""
         return self.members[0].head.n_best(self.potentials(), emissions, mask, count)
+
+    def _labels(
+        self, hidden: Float[Array, "batch time hidden"], sentence_ids: Int[Array, "batch time"], sentences: int
+    ) -> tuple[Float[Array, "batch sentences classes"] | None, Float[Array, "batch time"] | None]:
+        """Log probability of each label, in nats, and the tokens' attention; None of what there is none."""
+        if not hasattr(self.members[0], "label_head"):
+            return None, None
+        parts = zip(self.members, self._parts(hidden), strict=True)
+        scores, attention = zip(*(member.labels(part, sentence_ids, sentences) for member, part in parts), strict=True)
+        together = jax.nn.logsumexp(jnp.stack(scores), axis=0, b=1 / len(scores))
+        return together, None if attention[0] is None else _mean(attention)
 
     def _parts(self, hidden: Float[Array, "batch time hidden"]) -> list[Float[Array, "batch time own"]]:
         return jnp.split(hidden, len(self.members), axis=-1)

@@ -25,7 +25,7 @@ from seqtag.nn.backends import check_backend
 from seqtag.nn.devices import Devices
 from seqtag.nn.model import Network
 from seqtag.schemes import split_tag
-from seqtag.tagging.model_directory import TrainedModel, abstract_model
+from seqtag.tagging.model_directory import TrainedModel, abstract_model, find_model, load_model
 from seqtag.training.optimizer import learning_rate, make_optimizer
 from seqtag.vocabulary import Vocabulary, build_vocabulary
 
@@ -51,6 +51,8 @@ class Experiment:
     params: Any
     """Initial weights."""
     constants: Any
+    teacher: TrainedModel | None
+    """Whose probabilities are learned too."""
     vector_features: int
     word_drop_rates: Float32[np.ndarray, " words"]
     steps_per_epoch: int
@@ -95,6 +97,19 @@ class Experiment:
             },
             vector_features=self.vector_features,
         )
+
+
+def _read_teacher(name: str | None, task: str, vocabulary: Vocabulary) -> TrainedModel | None:
+    """Raises InputError for a folder without a model, or one that knows other words, tags or labels."""
+    if name is None:
+        return None
+    teacher = load_model(find_model(name))
+    if (teacher.task, teacher.vocabulary) != (task, vocabulary):
+        raise InputError(
+            f"training.teacher {name}: its task or vocabulary is not that of this run; train it on the same data, with "
+            "the same model settings for words, affixes and tags"
+        )
+    return teacher
 
 
 def _without_language_model(params: Any) -> Any:
@@ -143,6 +158,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         graph=graph,
         params=devices.copy(params),
         constants=devices.copy(constants),
+        teacher=_read_teacher(training.teacher, config.task, vocabulary),
         vector_features=0 if vectors is None else vectors.shape[1],
         word_drop_rates=_word_drop_rates(vocabulary, word_counts, model.word_dropout),
         steps_per_epoch=steps_per_epoch,

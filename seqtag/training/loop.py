@@ -17,6 +17,7 @@ from seqtag.data.ahead import prepared_ahead
 from seqtag.evaluation.evaluating import quick_scores
 from seqtag.evaluation.prediction import Predictor
 from seqtag.nn.label_head import LabelObjective
+from seqtag.nn.member import Lesson
 from seqtag.nn.programs import Programs
 from seqtag.stopping import Stopped, StopSignals
 from seqtag.training.checkpoint import Checkpoint, Checkpoints
@@ -80,6 +81,8 @@ class Loop:
         self.programs = Programs(make_step(experiment), donate_argnums=(0,), out_shardings=(copied, copied))
         self.key = experiment.devices.copy(jax.random.fold_in(jax.random.key(self.config.seed), 1))
         self.word_drop_rates = experiment.devices.copy(experiment.word_drop_rates)
+        teacher = experiment.teacher
+        self.teacher = experiment.devices.copy(None if teacher is None else (teacher.params, teacher.constants))
         self.state = experiment.devices.copy(initial_state(experiment.params, experiment.optimizer, self.config))
         self.best = experiment.params
 
@@ -127,7 +130,7 @@ class Loop:
         begun, compiled = time.perf_counter(), self.programs.seconds
         for plan, batch in zip(plans, prepared_ahead(experiment.prepare, plans), strict=True):
             self.state, loss = self.programs(
-                batch.shape, self.state, experiment.constants, batch, self.key, self.word_drop_rates
+                batch.shape, self.state, experiment.constants, batch, self.key, self.word_drop_rates, self.teacher
             )
             losses.append((loss, int(lengths[plan.sentences].sum())))
             fetch(_IN_FLIGHT)
@@ -213,7 +216,7 @@ class Loop:
 
 
 def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Array]]:
-    """One update: `(state, constants, batch, key, word_drop_rates) -> (state, loss)`.
+    """One update: `(state, constants, batch, key, word_drop_rates, teacher) -> (state, loss)`.
 
     The loss is in nats: a token for tags and for words, a text for labels, their weighted sum for several;
     of an ensemble, the mean of its members'.
@@ -230,9 +233,10 @@ def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Arr
         key: PRNGKeyArray,
         drop_rates: Float[Array, " distinct"],
         word_ids: Int[Array, "batch time"] | None,
+        lesson: Lesson | None,
     ) -> tuple[TrainState, Float[Array, ""]]:
         def loss(params: Any) -> Float[Array, ""]:
-            losses = nnx.merge(graph, params, constants).losses(batch, objective, drop_rates, key, word_ids)
+            losses = nnx.merge(graph, params, constants).losses(batch, objective, drop_rates, key, word_ids, lesson)
             of_tokens = losses.tags.sum() + config.language_model_weight * losses.words.sum()
             of_labels = losses.labels.sum() / jnp.maximum(batch.labelled.sum(), 1)
             return of_tokens / batch.mask.sum() + label_weight * of_labels
@@ -245,19 +249,27 @@ def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Arr
         return state._replace(params=params, optimizer=optimizer_state), value / members
 
     def step(
-        state: TrainState, constants: Any, batch: Batch, key: PRNGKeyArray, word_drop_rates: Float[Array, " words"]
+        state: TrainState,
+        constants: Any,
+        batch: Batch,
+        key: PRNGKeyArray,
+        word_drop_rates: Float[Array, " words"],
+        teacher: Any,
     ) -> tuple[TrainState, Float[Array, ""]]:
         step_key, drop_rates = jax.random.fold_in(key, state.step), word_drop_rates[batch.tokens.word_ids]
-        # Ids of the whole vocabulary, before lazy embeddings count rows anew.
+        # With ids of the whole vocabulary, before lazy embeddings count rows anew.
         word_ids = batch.tokens.word_ids[batch.token_ids] if config.language_model_weight else None
+        lesson = None
+        if experiment.teacher is not None:
+            lesson = nnx.merge(experiment.teacher.graph, *teacher).lesson(batch, config.teacher_weight)
         average, state = state.average, state._replace(average=None)
         if config.lazy_embeddings:
             lookups = Lookups(batch.tokens, state.params)
             batch = batch._replace(tokens=lookups.tokens())
-            rows, loss = update(lookups.gather(state), constants, batch, step_key, drop_rates, word_ids)
+            rows, loss = update(lookups.gather(state), constants, batch, step_key, drop_rates, word_ids, lesson)
             state = lookups.scatter(state, rows)
         else:
-            state, loss = update(state, constants, batch, step_key, drop_rates, word_ids)
+            state, loss = update(state, constants, batch, step_key, drop_rates, word_ids, lesson)
         if config.ema_decay is not None:
             # Short memory at first, so that the average does not drag the initial weights along.
             decay = jnp.minimum(config.ema_decay, (1.0 + state.step) / (10.0 + state.step))

@@ -1,13 +1,14 @@
 """The CRF equals enumeration of every tagging."""
 
 import itertools
+import types
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtag.nn import crf
+from seqtag.nn import crf, crf_parallel
 from seqtag.schemes import allowed_transitions, tags_of
 
 TAGS = tags_of(["A"], "BIOES")
@@ -67,6 +68,23 @@ def test_viterbi_finds_the_best_tagging(potentials: crf.Potentials) -> None:
         assert tuple(path[row, :length].tolist()) == best
         assert float(score[row]) == pytest.approx(scores[best], rel=1e-5)
         assert not path[row, length:].any()
+
+
+@pytest.mark.parametrize("module", [crf, crf_parallel])
+def test_expected_score_weighs_every_tagging_by_the_other_field(
+    potentials: crf.Potentials, module: types.ModuleType
+) -> None:
+    weights = 2 * jax.random.normal(jax.random.key(6), EMISSIONS.shape)
+    weighing = crf.Potentials(*(part - 0.5 * part**2 for part in potentials))
+    found = crf.expected_score(weighing, weights, potentials, EMISSIONS, MASK, STARTS, module.log_partition)
+    for row, length in enumerate(LENGTHS):
+        scores = enumerated(potentials, EMISSIONS[row, :length])
+        other = enumerated(weighing, weights[row, :length])
+        total = np.logaddexp.reduce(list(other.values()))
+        expected = sum(
+            np.exp(other[tagging] - total) * scores[tagging] for tagging in scores if scores[tagging] > -np.inf
+        )
+        assert float(found[row]) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_score_is_that_of_the_enumeration() -> None:

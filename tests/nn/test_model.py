@@ -12,9 +12,11 @@ from seqtag.batch import Batch
 from seqtag.config import ModelConfig
 from seqtag.data import batching
 from seqtag.data.encoding import TokenTable
+from seqtag.nn import lattice
 from seqtag.nn.dropout import dropout, token_dropout
 from seqtag.nn.embeddings import CharacterCNN
 from seqtag.nn.label_head import LabelObjective
+from seqtag.nn.member import boundaries
 from seqtag.nn.model import Network
 from seqtag.schemes import repair
 from seqtag.vocabulary import build_vocabulary
@@ -196,3 +198,37 @@ def test_members_of_an_ensemble_learn_each_by_itself() -> None:
             strict=True,
         ):
             np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_a_network_has_nothing_to_learn_from_itself(multi_label: bool) -> None:
+    model, table = make_model(classes=("x", "y", "z"), multi_label=multi_label)
+    graph, params = nnx.split(model)
+    batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11), 3)
+    objective = LabelObjective(0.0, jnp.ones(3))
+    lesson = model.lesson(batch, 1.0)
+
+    def loss(params: nnx.State) -> jax.Array:
+        losses = nnx.merge(graph, params).losses(batch, objective, lesson=lesson)
+        return losses.tags.sum() + losses.labels.sum()
+
+    for gradient in jax.tree.leaves(jax.grad(loss)(params)):
+        np.testing.assert_allclose(gradient, 0.0, atol=2e-5)
+    other, _ = make_model(classes=("x", "y", "z"), multi_label=multi_label, char_encoder="none")
+    changed = jax.grad(
+        lambda params: nnx.merge(graph, params).losses(batch, objective, lesson=other.lesson(batch, 1.0)).tags.sum()
+    )(params)
+    assert max(float(jnp.abs(gradient).max()) for gradient in jax.tree.leaves(changed)) > 1e-2
+
+
+def test_a_softmax_student_learns_the_teachers_marginals() -> None:
+    teacher, table = make_model(head="crf")
+    student, _ = make_model(head="softmax", char_encoder="none")
+    batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11))
+    lesson = teacher.lesson(batch, 0.25)
+    marginals = lattice.posterior(*lesson.tags, batch.mask, boundaries(batch.sentence_ids).starts).marginals
+    np.testing.assert_allclose(marginals[batch.mask].sum(-1), 1.0, rtol=1e-5)
+    expected = -(marginals * jax.nn.log_softmax(student.emissions(batch))).sum((1, 2))
+    gold = student.losses(batch, OBJECTIVE).tags
+    mixed = student.losses(batch, OBJECTIVE, lesson=lesson).tags
+    np.testing.assert_allclose(mixed, 0.75 * gold + 0.25 * expected, rtol=1e-5)

@@ -264,6 +264,25 @@ def test_a_language_model_helps_to_train_and_is_not_shipped(corpus: Path, tmp_pa
     assert evaluate.main(["--model", str(tmp_path / "with"), "--split", "test"]) == 0
 
 
+def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = {"training__epochs": 2, "training__lazy_embeddings": "true", "training__batch_tokens": 32}
+    teacher, student, other = tmp_path / "teacher", tmp_path / "student", tmp_path / "other"
+    assert train.main([*settings(corpus, model__members=2, **own), "--output", str(teacher)]) == 0
+    assert evaluate.main(["--model", str(teacher), "--split", "test"]) == 0
+    assert "an ensemble of 2, each" in (teacher / "model" / "README.md").read_text()
+    assert train.main([*settings(corpus, training__teacher=teacher, **own), "--output", str(student)]) == 0
+    assert train.main([*settings(corpus, **own), "--output", str(other)]) == 0
+    taught, alone = logged(student), logged(other)
+    assert taught[0]["loss"] != alone[0]["loss"]
+    assert taught[1]["loss"] < taught[0]["loss"]
+    parameters = [json.loads((run / "report.json").read_text())["training"]["parameters"] for run in (teacher, student)]
+    assert parameters[0] == 2 * parameters[1]
+    capsys.readouterr()
+    foreign = settings(corpus, training__teacher=teacher, model__lowercase="true", **own)
+    with pytest.raises(InputError, match=r"training\.teacher .*: its task or vocabulary is not that of this run"):
+        train.main([*foreign, "--output", str(tmp_path / "foreign")])
+
+
 @pytest.mark.parametrize("tune", ["true", "false"])
 def test_word_vectors_join_the_vocabulary(corpus: Path, tmp_path: Path, tune: str) -> None:
     vectors = tmp_path / "vectors.txt"
