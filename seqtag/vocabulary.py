@@ -48,6 +48,8 @@ class Vocabulary:
     """A text may have several of them, or none."""
     lowercase: bool
     fold_digits: bool
+    fold_case: bool
+    """An unknown word or affix is taken for the first that differs in case alone."""
 
     @property
     def sizes(self) -> Sizes:
@@ -98,6 +100,7 @@ class Vocabulary:
             multi_label=bool(values["multi_label"]),
             lowercase=bool(values["lowercase"]),
             fold_digits=bool(values["fold_digits"]),
+            fold_case=bool(values["fold_case"]),
         )
 
     def normalize(self, token: str) -> str:
@@ -168,5 +171,6 @@ def build_vocabulary(
         multi_label=multi_label,
         lowercase=config.lowercase,
         fold_digits=config.fold_digits,
+        fold_case=config.fold_case,
     )
     return vocabulary, words

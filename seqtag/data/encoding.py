@@ -19,12 +19,12 @@ class TokenTable:
         self.vocabulary = vocabulary
         self.max_word_length = max_word_length
         self.max_distinct = max_distinct
-        self._words = _index(vocabulary.words)
-        self._vectors = _index(vocabulary.vectors)
+        self._words = _Index(vocabulary.words, vocabulary.fold_case)
+        self._vectors = _Index(vocabulary.vectors)
         self._lowercase_vectors = not any(word != word.lower() for word in vocabulary.vectors)
-        self._chars = _index(vocabulary.chars)
-        self._shapes = _index(vocabulary.shapes)
-        self._affixes = [_index(affixes) for affixes in vocabulary.affixes]
+        self._chars = _Index(vocabulary.chars)
+        self._shapes = _Index(vocabulary.shapes)
+        self._affixes = [_Index(affixes, vocabulary.fold_case) for affixes in vocabulary.affixes]
         sizes = [len(affixes) + FIRST for affixes in vocabulary.affixes]
         self._affix_offsets = np.cumsum([0, *sizes])[: len(sizes)]
         self._clear()
@@ -58,14 +58,14 @@ class TokenTable:
         if row == len(self._features):
             self._features = np.concatenate([self._features, np.zeros_like(self._features)])
         vocabulary = self.vocabulary
-        chars = [self._chars.get(char, UNKNOWN) for char in self._visible(token)]
+        chars = [self._chars[char] for char in self._visible(token)]
         folded = normalize(token, False, vocabulary.fold_digits)
         affixes = zip(self._affix_offsets, self._affixes, affixes_of(folded, vocabulary.affix_lengths), strict=True)
         values = [
-            self._words.get(vocabulary.normalize(token), UNKNOWN),
+            self._words[vocabulary.normalize(token)],
             self._vector(token),
-            self._shapes.get(word_shape(token), UNKNOWN),
-            *(offset + index.get(affix, UNKNOWN) for offset, index, affix in affixes),
+            self._shapes[word_shape(token)],
+            *(offset + index[affix] for offset, index, affix in affixes),
             *chars,
         ]
         self._features[row, : len(values)] = values
@@ -81,8 +81,18 @@ class TokenTable:
         """As written, then in lower case, then with digits as 0."""
         forms = [token] if not self._lowercase_vectors else []
         forms += [token.lower(), normalize(token, True, True)]
-        return next((self._vectors[form] for form in forms if form in self._vectors), UNKNOWN)
+        return next((found for form in forms if (found := self._vectors[form]) != UNKNOWN), UNKNOWN)
 
 
-def _index(entries: Sequence[str]) -> dict[str, int]:
-    return {entry: position for position, entry in enumerate(entries, FIRST)}
+class _Index:
+    """Ids of strings by their position; an unknown one may have that of the first that differs in case alone."""
+
+    def __init__(self, entries: Sequence[str], fold_case: bool = False) -> None:
+        self._ids = {entry: position for position, entry in enumerate(entries, FIRST)}
+        self._folded: dict[str, int] = {}
+        if fold_case:
+            for entry, position in self._ids.items():
+                self._folded.setdefault(entry.lower(), position)
+
+    def __getitem__(self, entry: str) -> int:
+        return self._ids.get(entry) or self._folded.get(entry.lower(), UNKNOWN)

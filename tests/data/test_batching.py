@@ -1,11 +1,13 @@
 """Batches hold every token of every sentence once, in few shapes."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtag.batch import Batch
+from seqtag.batch import UNKNOWN, Batch
 from seqtag.config import ModelConfig
 from seqtag.data.batching import Buckets, Gold, choose_buckets, make_batch, plan_batches, sentences_of
 from seqtag.data.encoding import TokenTable
@@ -104,8 +106,6 @@ def word_ids(batch: Batch) -> np.ndarray:
 
 
 def make_table(max_distinct: int = 100) -> TokenTable:
-    from collections import Counter
-
     vocabulary, _ = build_vocabulary(Counter({"a": 3, "bb": 2}), ["X"], ModelConfig())
     return TokenTable(vocabulary, max_word_length=6, max_distinct=max_distinct)
 
@@ -141,3 +141,25 @@ def test_a_full_table_starts_anew_with_the_same_ids(max_distinct: int) -> None:
     for tokens in (["a", "bb"], ["x1", "bb", "a"], ["a"]):
         features = table.features(np.array(table.rows(tokens)))
         assert features[0].tolist() == [{"a": 2, "bb": 3}.get(token, 1) for token in tokens]
+
+
+@pytest.mark.parametrize("fold_case", [True, False])
+def test_what_is_unknown_is_looked_up_without_its_case(fold_case: bool) -> None:
+    counts = Counter({"Japan": 2, "japan": 5, "JAPS": 3, "the": 9})
+    config = ModelConfig(affix_lengths=[3], fold_case=fold_case)
+    vocabulary, _ = build_vocabulary(counts, ["X"], config)
+    table = TokenTable(vocabulary, 12)
+
+    def ids(token: str) -> tuple[int, list[int]]:
+        words, _, _, affixes, _ = table.features(np.array(table.rows([token])))
+        return int(words[0]), affixes[0].tolist()
+
+    known = {token: ids(token) for token in counts}
+    assert len({words for words, _ in known.values()}) == len(counts), "each form that is known has an id of its own"
+    words, (prefix, suffix) = ids("JAPAN")
+    unknown, (_, unknown_suffix) = ids("other")
+    assert words == (known["japan"][0] if fold_case else unknown)
+    assert suffix == (known["japan"][1][1] if fold_case else unknown_suffix)
+    assert prefix == known["JAPS"][1][0], "its own prefix is known"
+    assert ids("THE")[0] == (known["the"][0] if fold_case else UNKNOWN)
+    assert unknown == UNKNOWN
