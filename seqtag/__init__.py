@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from seqtag.document import Document, Entity, Token
+from seqtag.document import Document, Entity, InDocument, Token
 
 if TYPE_CHECKING:
     from seqtag.tagging.tagger import Tagger
 
 __version__ = "0.1.0"
-__all__ = ["Document", "Entity", "Tagger", "Token", "load"]
+__all__ = ["Document", "Entity", "InDocument", "Tagger", "Token", "load"]
 
 
 def load(name: str, revision: str | None = None, precision: str = "float32") -> "Tagger":

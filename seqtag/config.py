@@ -116,6 +116,9 @@ class ModelConfig:
     """Hold a dropout mask fixed over a sentence's tokens (variational dropout)."""
     layer_dropout: float = 0.5
     """Dropout between recurrent layers."""
+    document_sharing: float = 0.0
+    """Move the scores of a word's tags towards their mean over its occurrences in the document, by the share
+    a / (a + its count in training), a being this number; 0: each sentence by itself. Models that label texts do not."""
     pooling: Literal["attention", "max", "mean", "last"] = "attention"
     """One vector from a text's hidden states, for its label: their weighted mean (Yang et al. 2016), maximum, mean, or
     the last states of both directions."""
@@ -244,8 +247,8 @@ _POSITIVE = (
     "training.learning_rate training.bootstrap_samples training.language_model_words"
 ).split()
 _NOT_NEGATIVE = (
-    "model.word_dropout model.shape_dim model.affix_dim training.warmup_steps training.decay_rate "
-    "training.label_loss_weight training.weight_decay training.plateau_patience training.seed "
+    "model.word_dropout model.document_sharing model.shape_dim model.affix_dim training.warmup_steps "
+    "training.decay_rate training.label_loss_weight training.weight_decay training.plateau_patience training.seed "
     "training.language_model_weight"
 ).split()
 _FRACTION = (

@@ -113,3 +113,12 @@ class Document:
         from seqtag.terminal import to_rich
 
         return to_rich(self)
+
+
+@dataclass(frozen=True)
+class InDocument:
+    """A text or a sentence that is part of a document, as its neighbours of the same document are."""
+
+    given: str | Sequence[str]
+    document: str | int
+    """Any name of the document."""

@@ -81,7 +81,7 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
         raise InputError("nothing to evaluate: data.validation and data.test are null; name a part, or --split train")
     devices = Devices()
     table = TokenTable(vocabulary, model.config.max_word_length)
-    predictor = Predictor(model.graph, table, model.buckets, devices)
+    predictor = Predictor(model.graph, table, model.buckets, devices, model.config.document_sharing)
     params, constants = devices.copy(model.params), devices.copy(model.constants)
     splits = {}
     for role, dataset in corpus.splits.items():

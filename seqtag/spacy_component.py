@@ -16,6 +16,7 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span, Token
 from spacy.util import minibatch
 
+from seqtag.document import InDocument
 from seqtag.interchange import register_score
 from seqtag.sentences import split_sentences
 
@@ -51,7 +52,11 @@ class SeqtagComponent(Pipe):
 
     def _tag(self, docs: list[Doc]) -> None:
         sentences = [_sentences(doc) for doc in docs]
-        texts = [[token.text for token in tokens] for of_doc in sentences for tokens in of_doc]
+        texts = [
+            InDocument([token.text for token in tokens], number)
+            for number, of_doc in enumerate(sentences)
+            for tokens in of_doc
+        ]
         tagged = self.tagger.tag(texts, min_score=self.min_score)
         for doc, of_doc in zip(docs, sentences, strict=True):
             found: list[tuple[Span, float]] = []

@@ -33,6 +33,8 @@ class Vocabulary:
     """The entries of each kind, and how a token is normalized before it is looked up."""
 
     words: tuple[str, ...]
+    counts: tuple[int, ...]
+    """How often each stands in the training part."""
     vectors: tuple[str, ...]
     """Words of the pretrained file, in the order of its rows."""
     chars: tuple[str, ...]
@@ -85,6 +87,9 @@ class Vocabulary:
         plain = {
             name: strings(name, values[name]) for name in ("words", "vectors", "chars", "shapes", "tags", "classes")
         }
+        counts = values["counts"]
+        if not isinstance(counts, list | tuple) or [type(count) for count in counts] != [int] * len(plain["words"]):
+            raise InputError("vocabulary.json: counts does not hold a number for each word; take the file anew")
         lengths, affixes = values["affix_lengths"], values["affixes"]
         if not (
             isinstance(lengths, list | tuple)
@@ -95,6 +100,7 @@ class Vocabulary:
             raise InputError("vocabulary.json: affix_lengths and affixes do not fit together; take the file anew")
         return cls(
             **plain,
+            counts=tuple(counts),
             affix_lengths=tuple(lengths),
             affixes=tuple(strings("affixes", entries) for entries in affixes),
             multi_label=bool(values["multi_label"]),
@@ -137,8 +143,8 @@ def build_vocabulary(
     vector_words: Sequence[str] = (),
     classes: Iterable[str] = (),
     multi_label: bool = False,
-) -> tuple[Vocabulary, Counter[str]]:
-    """The vocabulary of a training part, and the count of each of its words after normalization.
+) -> Vocabulary:
+    """The vocabulary of a training part.
 
     Entries stand in order of falling count, ties in alphabetical order, so that the same corpus gives the same ids.
     """
@@ -159,8 +165,10 @@ def build_vocabulary(
         kept = (entry for entry in counter.items() if entry[1] >= min_count)
         return tuple(word for word, _ in sorted(kept, key=lambda entry: (-entry[1], entry[0])))
 
-    vocabulary = Vocabulary(
-        words=ordered(words, config.min_count),
+    kept = ordered(words, config.min_count)
+    return Vocabulary(
+        words=kept,
+        counts=tuple(words[word] for word in kept),
         vectors=tuple(vector_words),
         chars=ordered(chars),
         shapes=ordered(shapes, 2),  # what is seen once would leave nothing to learn the unknown one from
@@ -173,4 +181,3 @@ def build_vocabulary(
         fold_digits=config.fold_digits,
         fold_case=config.fold_case,
     )
-    return vocabulary, words

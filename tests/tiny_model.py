@@ -20,7 +20,7 @@ DATA = {"format": "conll", "path": None, "revision": None, "train": "train"}
 def tiny_model(seed: int = 0, **settings: Any) -> TrainedModel:
     """A model of two labels; `settings` are those of ModelConfig."""
     config = ModelConfig(**{"hidden_size": 6, "word_dim": 8, "affix_lengths": [2], "max_word_length": 8} | settings)
-    vocabulary, _ = build_vocabulary(Counter(WORDS * 2), ["PER", "LOC"], config)
+    vocabulary = build_vocabulary(Counter(WORDS * 2), ["PER", "LOC"], config)
     graph, params, constants = nnx.split(Network(config, vocabulary, None, nnx.Rngs(seed)), nnx.Param, ...)
     keys = iter(jax.random.split(jax.random.key(seed), len(jax.tree.leaves(params))))
     params = jax.tree.map(lambda value: 2 * value + 0.3 * jax.random.normal(next(keys), jnp.shape(value)), params)

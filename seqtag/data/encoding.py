@@ -41,6 +41,11 @@ class TokenTable:
         known = self._rows
         return [known.get(token) or self._add(token) for token in tokens]
 
+    def count(self, token: str) -> int:
+        """How often the training part has the word that a token is looked up as; 0 for an unknown one."""
+        word = self._words[self.vocabulary.normalize(token)]
+        return self.vocabulary.counts[word - FIRST] if word != UNKNOWN else 0
+
     def features(self, rows: Int[np.ndarray, "*shape"]) -> list[Int32[np.ndarray, "..."]]:
         """Word, vector, shape, affix and character ids of rows of the table."""
         gathered = self._features[rows]

@@ -1,6 +1,7 @@
 """A split ready for batching: sentences by position, tags as ids of the model."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -9,7 +10,8 @@ from datasets import Dataset
 from jaxtyping import Int
 
 from seqtag.data.batching import Gold
-from seqtag.data.schema import LABELS, TAGS, TOKENS
+from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS
+from seqtag.data.sharing import document_numbers
 from seqtag.schemes import convert
 from seqtag.vocabulary import Vocabulary
 
@@ -31,6 +33,12 @@ class Split:
         self._has_labels = LABELS in dataset.column_names
         self._rows = dataset.select_columns([TOKENS, TAGS, *[LABELS] * self._has_labels])
         self.lengths: Int[np.ndarray, " sentences"] = _list_lengths(dataset)
+
+    @cached_property
+    def documents(self) -> Int[np.ndarray, " sentences"]:
+        """A number for the document of each sentence; one without a `document_id` is a document of its own."""
+        ids = self.dataset[DOCUMENT_ID]
+        return document_numbers(ids[position] for position in range(len(self)))
 
     def __len__(self) -> int:
         return len(self.lengths)

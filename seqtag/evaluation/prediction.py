@@ -1,6 +1,7 @@
 """What the model says of every sentence of a split."""
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from seqtag.data.ahead import prepared_ahead
 from seqtag.data.batching import Buckets, Plan, make_batch, plan_batches, sentences_of
 from seqtag.data.decoding import OutputDecoder, Prediction
 from seqtag.data.encoding import TokenTable
+from seqtag.data.sharing import Sharing
 from seqtag.data.split import Split
 from seqtag.nn.devices import Devices
 from seqtag.nn.programs import Programs
@@ -23,39 +25,89 @@ _IN_FLIGHT = 3
 class Predictor:
     """Predicts splits with one set of compiled programs, whatever the weights."""
 
-    def __init__(self, graph: Any, table: TokenTable, buckets: Buckets, devices: Devices) -> None:
+    def __init__(
+        self, graph: Any, table: TokenTable, buckets: Buckets, devices: Devices, document_sharing: float = 0.0
+    ) -> None:
+        """`document_sharing` is the model's setting."""
         self.table = table
         self.buckets = buckets
         self.devices = devices
         self.decoder = OutputDecoder(table.vocabulary.tags)
-        self.programs = Programs(
-            lambda params, constants, batch: nnx.merge(graph, params, constants).outputs(batch),
-            out_shardings=devices.spread,
-        )
+        self.sharing = Sharing.of(table, document_sharing)
+
+        def programs(name: str) -> Programs:
+            def run(params: Any, constants: Any, *inputs: Any) -> Any:
+                return getattr(nnx.merge(graph, params, constants), name)(*inputs)
+
+            return Programs(run, out_shardings=devices.spread)
+
+        self._outputs, self._emissions, self._read_scores = map(programs, ("outputs", "emissions", "read_scores"))
+
+    @property
+    def compile_seconds(self) -> float:
+        """Spent compiling."""
+        return self._outputs.seconds + self._emissions.seconds + self._read_scores.seconds
+
+    @property
+    def compiled_shapes(self) -> int:
+        """Programs compiled so far."""
+        return len(self._outputs) + len(self._emissions) + len(self._read_scores)
 
     def predict(self, params: Any, constants: Any, split: Split) -> list[Prediction]:
         """The prediction for each sentence, in the order of the split."""
         plans = plan_batches(split.lengths, self.buckets)
 
         def prepare(plan: Plan) -> Batch:
-            tokens = split[plan.sentences].tokens
             shape = (self.devices.rows(self.buckets.rows(plan.length)), plan.length)
-            rows, sentences = list(sentences_of(plan, tokens)), self.buckets.sentences(plan.length)
-            return self.devices.spread_batch(make_batch(rows, None, self.table, shape, sentences))
+            rows = list(sentences_of(plan, split[plan.sentences].tokens))
+            batch = make_batch(rows, None, self.table, shape, self.buckets.sentences(plan.length))
+            return self.devices.spread_batch(batch)
 
+        batches = prepared_ahead(prepare, plans)
+        if self.sharing is None:
+            outputs = _fetched(self._outputs(batch.shape, params, constants, batch) for batch in batches)
+        else:
+            outputs = self._after_sharing(self.sharing, params, constants, split, plans, batches)
         found: dict[int, Prediction] = {}
-        running: deque[tuple[Plan, Outputs]] = deque()
-
-        def fetch() -> None:
-            plan, outputs = running.popleft()
+        for plan, of_batch in zip(plans, outputs, strict=True):
             lengths = [split.lengths[row].tolist() for row in plan.rows]
-            outputs = jax.tree.map(np.asarray, outputs)
-            found.update(zip(plan.sentences, self.decoder.sentences(lengths, outputs), strict=True))
-
-        for plan, batch in zip(plans, prepared_ahead(prepare, plans), strict=True):
-            running.append((plan, self.programs(batch.shape, params, constants, batch)))
-            if len(running) > _IN_FLIGHT:
-                fetch()
-        while running:
-            fetch()
+            found.update(zip(plan.sentences, self.decoder.sentences(lengths, of_batch), strict=True))
         return [found[sentence] for sentence in range(len(split))]
+
+    def _after_sharing(
+        self,
+        sharing: Sharing,
+        params: Any,
+        constants: Any,
+        split: Split,
+        plans: list[Plan],
+        batches: Iterable[Batch],
+    ) -> Iterator[Outputs]:
+        """What is read of each batch once the words of every document have shared their scores."""
+        sentence_ids: list[Any] = []
+
+        def started() -> Iterator[Any]:
+            for batch in batches:
+                sentence_ids.append(batch.sentence_ids)
+                yield self._emissions(batch.shape, params, constants, batch)
+
+        scores = list(_fetched(started()))
+        if not scores:
+            return iter(())
+        shared = sharing.across(scores, plans, split[range(len(split))].tokens, split.documents.tolist())
+        placed = (jax.device_put(own, self.devices.spread) for own in shared)
+        return _fetched(
+            self._read_scores(own.shape, params, constants, own, ids)
+            for own, ids in zip(placed, sentence_ids, strict=True)
+        )
+
+
+def _fetched(started: Iterable[Any]) -> Iterator[Any]:
+    """What running programs give, as arrays of the host."""
+    running: deque[Any] = deque()
+    for outputs in started:
+        running.append(outputs)
+        if len(running) > _IN_FLIGHT:
+            yield jax.tree.map(np.asarray, running.popleft())
+    while running:
+        yield jax.tree.map(np.asarray, running.popleft())

@@ -92,6 +92,12 @@ class Network(nnx.Module):
             tagged = self.tag(self.score(hidden), sentence_ids > 0, boundaries(sentence_ids).starts)
         return Outputs(tagged, *self._labels(hidden, sentence_ids, sentences))
 
+    def read_scores(
+        self, emissions: Float[Array, "batch time tags"], sentence_ids: Int[Array, "batch time"]
+    ) -> Outputs:
+        """What the head of tags makes of emissions."""
+        return Outputs(self.tag(emissions, sentence_ids > 0, boundaries(sentence_ids).starts), None, None)
+
     def tag(
         self,
         emissions: Float[Array, "batch time tags"],

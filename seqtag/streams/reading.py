@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from seqtag.data.columns import DOCUMENT_START, NAMED, Layout, split_columns
+from seqtag.data.columns import DOCUMENT_START, NAMED, NEW_DOCUMENT, Layout, split_columns
 from seqtag.errors import InputError
 from seqtag.streams.record import BadRecord, Reader, Record
 
@@ -161,7 +161,7 @@ class ConllReader(_Lines):
     def __iter__(self) -> Iterator[Record | BadRecord]:
         lines = self.lines()
         head, layout = self._layout(lines)
-        sentence = _Sentence(layout)
+        sentence, documents = _Sentence(layout, None), 0
         for place, line in chain(head, lines):
             if isinstance(line, BadRecord):
                 sentence.bad = sentence.bad or line
@@ -170,10 +170,14 @@ class ConllReader(_Lines):
             starts_document = DOCUMENT_START in line and layout.starts_document(fields)
             if (starts_document or not line.strip()) and (sentence.rows or sentence.bad):
                 yield sentence.record()
-                sentence = _Sentence(layout)
+                sentence = _Sentence(layout, sentence.document)
                 if not starts_document:
                     continue
-            sentence.add(place, line, fields, starts_document)
+            named = NEW_DOCUMENT.match(line)
+            if sentence.add(place, line, fields, starts_document) and (starts_document or named):
+                documents += 1
+                sentence.document = (named[1] or "").strip() if named else ""
+                sentence.document = sentence.document or str(documents)
         if sentence.rows or sentence.bad or sentence.comments:
             yield sentence.record()
 
@@ -199,8 +203,9 @@ class ConllReader(_Lines):
 class _Sentence:
     """Lines of columns that become one record."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, document: str | None) -> None:
         self.layout = layout
+        self.document = document
         self.place = ""
         self.before: list[str] = []
         self.comments: list[str] = []
@@ -208,8 +213,8 @@ class _Sentence:
         self.rows: list[list[str]] = []
         self.bad: BadRecord | None = None
 
-    def add(self, place: str, line: str, fields: list[str], starts_document: bool) -> None:
-        """Take a line that belongs to it; a blank one stands before its tokens."""
+    def add(self, place: str, line: str, fields: list[str], starts_document: bool) -> bool:
+        """Take a line that belongs to it; a blank one stands before its tokens. Whether it is a comment or a mark."""
         layout = self.layout
         self.place = self.place if self.rows else place
         delimiter = "\t" if layout.uses_tab else " "
@@ -218,9 +223,11 @@ class _Sentence:
         elif starts_document:  # a column more here too, so that columns remain columns
             self.before.append(f"{line}{delimiter}O")
             self.comments.append(line)
+            return True
         elif not self.rows and line[0] == "#" and layout.is_comment(line, fields):
             self.before.append(line)
             self.comments.append(line)
+            return True
         elif len(fields) != layout.width or not fields[layout.token]:
             what = "an empty token" if len(fields) == layout.width else f"{len(fields)} columns"
             self.bad = self.bad or BadRecord(
@@ -229,6 +236,7 @@ class _Sentence:
         else:
             self.lines.append(f"{line}{delimiter}")
             self.rows.append(fields)
+        return False
 
     def record(self) -> Record | BadRecord:
         """The tokens with the columns beside them."""
@@ -238,7 +246,7 @@ class _Sentence:
         if self.rows:
             carried |= {f"column_{index}": [row[index] for row in self.rows] for index in self.layout.others}
         tokens = [row[self.layout.token] for row in self.rows]
-        return Record(self.place, tokens, carried, self.lines, self.before)
+        return Record(self.place, tokens, carried, self.lines, self.before, self.document)
 
 
 class ParquetReader:
@@ -308,12 +316,14 @@ def _from_fields(
         tokens = None
     if token_column is not None and text_column is None:
         text = None
+    document = values.get("document_id")
+    document = None if document is None else str(document)
     if text is not None:
         if not isinstance(text, str):
             return BadRecord(f"{place}: {text_name} is not a string; see --text-column")
-        return Record(place, text, {name: value for name, value in values.items() if name != text_name})
+        return Record(place, text, {name: own for name, own in values.items() if name != text_name}, document=document)
     if tokens is None:
         return BadRecord(f"{place}: neither {text_name} nor {token_name}; see --text-column and --token-column")
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         return BadRecord(f"{place}: {token_name} is not a list of strings; see --token-column")
-    return Record(place, tokens, {name: value for name, value in values.items() if name != token_name})
+    return Record(place, tokens, {name: own for name, own in values.items() if name != token_name}, document=document)

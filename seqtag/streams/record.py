@@ -21,6 +21,8 @@ class Record:
     """Of CoNLL columns: the line of each token, up to where its tag is to stand."""
     before: Sequence[str] = ()
     """Of CoNLL columns: the lines before the sentence, as they are to be written."""
+    document: str | None = None
+    """The document that it is part of, as its neighbours of the same one are; None where it is one itself."""
 
 
 class BadRecord(NamedTuple):

@@ -4,9 +4,10 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
-from seqtag.document import Document
+from seqtag.document import Document, InDocument
 from seqtag.errors import InputError
 from seqtag.stopping import StopSignals
 from seqtag.streams.holding import Holding
@@ -16,7 +17,9 @@ from seqtag.tagging.tagger import Tagger
 
 _CHARACTERS = 1_000_000
 _RECORDS = 50_000
-"""Of a stretch, at most; tokens count as texts of six characters."""
+"""Of a stretch, at most, documents of several records apart; tokens count as texts of six characters."""
+_LONGEST_DOCUMENT = 10 * _CHARACTERS
+"""Of a document, before it is cut: memory is bounded."""
 
 
 class Stream:
@@ -37,6 +40,8 @@ class Stream:
         self._skip = skip
         self.done = replace(done)
         self._waiting: deque[Record | BadRecord] = deque()
+        self._held: Record | BadRecord | None = None
+        """Read already, and of the next stretch."""
         self._at_end = False
 
     def run(self, options: dict[str, Any], bar: Bar) -> None:
@@ -77,18 +82,26 @@ class Stream:
         return records
 
     def _stretch(self, records: Iterator[Record | BadRecord]) -> Iterator[Any]:
-        """What is given to the tagger at a time; ends early at a bad record that is not skipped."""
+        """What is given to the tagger at a time, a document whole; ends early at a bad record that is not skipped."""
         size = count = 0
-        for record in records:
+        document: str | None = None
+        for record in records if self._held is None else chain([self._held], records):
+            self._held = None
+            own = None if isinstance(record, BadRecord) else record.document
+            is_full = size >= _CHARACTERS or count >= _RECORDS
+            if is_full and (own is None or own != document or size >= _LONGEST_DOCUMENT):
+                self._held = record
+                return
             self._waiting.append(record)
             if isinstance(record, BadRecord):
                 if self._skip:
                     continue
                 return
-            yield record.given
+            document = own
+            yield record.given if own is None else InDocument(record.given, own)
             count += 1
             size += len(record.given) * (1 if isinstance(record.given, str) else 6)
-            if size >= _CHARACTERS or count >= _RECORDS:
+            if document is None and (size >= _CHARACTERS or count >= _RECORDS):  # no need to see another record
                 return
         self._at_end = True
 

@@ -14,6 +14,7 @@ from seqtag.batch import Batch, Outputs, Tagged
 from seqtag.data.batching import Buckets, Plan, make_batch, plan_batches, sentences_of
 from seqtag.data.decoding import OutputDecoder, Prediction
 from seqtag.data.encoding import TokenTable
+from seqtag.data.sharing import Sharing
 from seqtag.nn.devices import Devices
 from seqtag.nn.long_sentence import LongSentences
 from seqtag.nn.programs import Programs
@@ -42,6 +43,8 @@ class Job(NamedTuple):
     """Batches of the short ones, by position among them."""
     batches: list[Batch]
     windows: Windows | None
+    documents: Sequence[int]
+    """The number of the document that each sentence is of."""
 
 
 class Engine:
@@ -52,6 +55,7 @@ class Engine:
         self._decoder = OutputDecoder(model.vocabulary.tags)
         self._table = TokenTable(model.vocabulary, model.config.max_word_length, _DISTINCT)
         self._labels = bool(model.vocabulary.classes)
+        self._sharing = Sharing.of(self._table, model.config.document_sharing)
         self._least = model.buckets.least
         self._lock = threading.Lock()
         self._graph = model.graph
@@ -59,7 +63,8 @@ class Engine:
         spread = self.devices.spread
         self._outputs = self._programs(lambda network, batch: network.outputs(batch), out_shardings=spread)
         self._emissions = self._programs(lambda network, batch: network.emissions(batch), out_shardings=spread)
-        self._tag_emissions = self._programs(lambda network, *inputs: network.tag(*inputs))
+        self._read_scores = self._programs(lambda network, *inputs: network.read_scores(*inputs), out_shardings=spread)
+        self._read_long_scores = self._programs(lambda network, *inputs: network.read_scores(*inputs))
         self._read = self._programs(lambda network, hidden, ids: network.read(hidden, ids, 1))
         self._long = LongSentences(model.graph)
         self._n_best: dict[int, tuple[Programs, Programs]] = {}
@@ -68,50 +73,82 @@ class Engine:
     def compiled_shapes(self) -> int:
         """Programs compiled so far."""
         n_best = [programs for of_count in self._n_best.values() for programs in of_count]
-        groups = [self._outputs, self._emissions, self._tag_emissions, self._read, *n_best]
+        groups = [self._outputs, self._emissions, self._read_scores, self._read_long_scores, self._read, *n_best]
         return sum(map(len, groups)) + self._long.compiled_shapes
 
-    def prepare(self, sentences: Sequence[Sentence], windows: Windows | None = None) -> Job:
-        """Plan and encode; what can be done before the device is free. Sentences hold a token or more."""
+    def prepare(self, sentences: Sequence[Sentence], documents: Sequence[int], windows: Windows | None = None) -> Job:
+        """Plan and encode; what can be done before the device is free. Sentences hold a token or more.
+
+        `documents` has the number of each one's document.
+        """
         long, short = _apart(sentences, windows)
         plans, batches = self._batches([sentences[position] for position in short], packed=True)
-        return Job(sentences, long, short, plans, batches, windows)
+        return Job(sentences, long, short, plans, batches, windows, documents)
 
     def start(self, job: Job) -> list[Any]:
         """Hand the batches to the device; returns before it is done."""
-        return [self._outputs(batch.shape, self._params, self._constants, batch) for batch in job.batches]
+        programs = self._emissions if self._sharing else self._outputs
+        return [programs(batch.shape, self._params, self._constants, batch) for batch in job.batches]
 
     def finish(self, job: Job, started: Sequence[Any]) -> list[Prediction]:
         """The tagging of each sentence of a job."""
+        if self._sharing is None:
+            of_batches: Sequence[Any] = started
+            of_long = [self._long_outputs(job.sentences[position], job.windows) for position in job.long]
+        else:
+            scores = self._shared(self._sharing, job, started)
+            of_batches = [self._read_batch(*pair) for pair in zip(scores, job.batches, strict=False)]
+            of_long = [self._read_long(own[0]) for own in scores[len(started) :]]
         found: dict[int, Prediction] = {}
-        for plan, outputs in zip(job.plans, started, strict=True):
+        for plan, outputs in zip(job.plans, of_batches, strict=True):
             lengths = [[len(job.sentences[job.short[sentence]]) for sentence in row] for row in plan.rows]
             sentences = self._decoder.sentences(lengths, jax.tree.map(np.asarray, outputs))
             found.update(zip((job.short[sentence] for sentence in plan.sentences), sentences, strict=True))
-        for position in job.long:
-            tokens = job.sentences[position]
-            outputs = jax.tree.map(np.asarray, self._long_outputs(tokens, job.windows))
-            (found[position],) = self._decoder.sentences([[len(tokens)]], outputs)
+        for position, outputs in zip(job.long, of_long, strict=True):
+            length = len(job.sentences[position])
+            (found[position],) = self._decoder.sentences([[length]], jax.tree.map(np.asarray, outputs))
         return [found[position] for position in range(len(job.sentences))]
 
-    def n_best(
-        self, sentences: Sequence[Sentence], count: int, windows: Windows | None = None
-    ) -> list[list[tuple[float, Prediction]]]:
+    def n_best(self, job: Job, count: int) -> list[list[tuple[float, Prediction]]]:
         """For each sentence its `count` most probable taggings with their log probabilities, best first; or all."""
-        long, short = _apart(sentences, windows)
         of_batches, of_emissions = self._n_best_programs(count)
-        plans, batches = self._batches([sentences[position] for position in short], packed=False)
         found: dict[int, list[tuple[float, Prediction]]] = {}
-        for plan, batch in zip(plans, batches, strict=True):
-            lengths = [len(sentences[short[sentence]]) for sentence in plan.sentences]
-            ranked = self._ranked(of_batches(batch.shape, self._params, self._constants, batch), lengths)
-            found.update(zip((short[sentence] for sentence in plan.sentences), ranked, strict=True))
-        for position in long:
-            tokens = sentences[position]
-            emissions, mask, _ = self._padded(self._long_emissions(tokens, windows), len(tokens))
-            result = of_emissions(mask.shape, self._params, self._constants, emissions, mask)
-            (found[position],) = self._ranked(result, [len(tokens)])
-        return [found[position] for position in range(len(sentences))]
+        if self._sharing is None:
+            plans, batches = self._batches([job.sentences[position] for position in job.short], packed=False)
+            for plan, batch in zip(plans, batches, strict=True):
+                lengths = [len(job.sentences[job.short[sentence]]) for sentence in plan.sentences]
+                ranked = self._ranked(of_batches(batch.shape, self._params, self._constants, batch), lengths)
+                found.update(zip((job.short[sentence] for sentence in plan.sentences), ranked, strict=True))
+            alone = {position: self._long_emissions(job.sentences[position], job.windows) for position in job.long}
+        else:
+            alone = _of_sentences(job, self._shared(self._sharing, job, self.start(job)))
+        for position, scores in alone.items():
+            padded, ids = self._padded(scores)
+            result = of_emissions(ids.shape, self._params, self._constants, padded, ids > 0)
+            (found[position],) = self._ranked(result, [len(scores)])
+        return [found[position] for position in range(len(job.sentences))]
+
+    def _shared(self, sharing: Sharing, job: Job, started: Sequence[Any]) -> list[Any]:
+        """Scores of the batches, then of each long sentence, once the words of every document have shared theirs."""
+        arrays = [np.asarray(scores) for scores in started]
+        arrays += [self._long_emissions(job.sentences[position], job.windows)[None] for position in job.long]
+        if not arrays:
+            return []
+        order = [*job.short, *job.long]
+        plans = [
+            *job.plans,
+            *(Plan([[place]], len(job.sentences[order[place]])) for place in range(len(job.short), len(order))),
+        ]
+        sentences = [job.sentences[position] for position in order]
+        return sharing.across(arrays, plans, sentences, [job.documents[position] for position in order])
+
+    def _read_batch(self, scores: Float[np.ndarray, "rows time tags"], batch: Batch) -> Any:
+        placed = jax.device_put(scores, self.devices.spread)
+        return self._read_scores(scores.shape, self._params, self._constants, placed, batch.sentence_ids)
+
+    def _read_long(self, scores: Float[np.ndarray, "time tags"]) -> Any:
+        padded, ids = self._padded(scores)
+        return self._read_long_scores(ids.shape, self._params, self._constants, padded, ids)
 
     def _n_best_programs(self, count: int) -> tuple[Programs, Programs]:
         """From batches, and from emissions."""
@@ -159,11 +196,9 @@ class Engine:
 
     def _long_outputs(self, tokens: Sentence, windows: Windows | None) -> Outputs:
         if not self._labels:
-            inputs = self._padded(self._long_emissions(tokens, windows), len(tokens))
-            tagged = self._tag_emissions(inputs[1].shape, self._params, self._constants, *inputs)
-            return Outputs(tagged, None, None)
-        hidden, mask, _ = self._padded(self._long_states(tokens, as_emissions=False), len(tokens))
-        return self._read(mask.shape, self._params, self._constants, hidden, mask.astype(np.int32))
+            return self._read_long(self._long_emissions(tokens, windows))
+        hidden, ids = self._padded(self._long_states(tokens, as_emissions=False))
+        return self._read(ids.shape, self._params, self._constants, hidden, ids)
 
     def _long_states(self, tokens: Sentence, as_emissions: bool) -> Float[np.ndarray, "time features"]:
         pieces = [tokens[start : start + LONGEST_ROW] for start in range(0, len(tokens), LONGEST_ROW)]
@@ -187,13 +222,25 @@ class Engine:
         with self._lock:
             return make_batch([[tokens]], None, self._table, (1, LONGEST_ROW))
 
-    def _padded(self, emissions: Float[np.ndarray, "time tags"], length: int) -> tuple[Any, Any, Any]:
-        """Emissions or hidden states, mask and starts of one sentence, in a row of one of few lengths."""
+    def _padded(self, values: Float[np.ndarray, "time features"]) -> tuple[Any, Any]:
+        """Emissions or hidden states of one sentence, in a row of one of few lengths, and the sentence's ids there."""
+        length = len(values)
         row = _doubled(_SHORTEST_ROW, length)
-        padded = np.zeros((1, row, emissions.shape[1]), np.float32)
-        padded[0, :length] = emissions[:length]
-        mask = np.arange(row)[None] < length
-        return padded, mask, mask & (np.arange(row) == 0)
+        padded = np.zeros((1, row, values.shape[1]), np.float32)
+        padded[0, :length] = values
+        return padded, (np.arange(row)[None] < length).astype(np.int32)
+
+
+def _of_sentences(job: Job, scores: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+    """The scores of each sentence, out of those of the batches and the long ones."""
+    found: dict[int, np.ndarray] = {}
+    for plan, array in zip(job.plans, scores, strict=False):
+        for row, values in zip(plan.rows, array, strict=False):
+            positions = [job.short[sentence] for sentence in row]
+            ends = np.cumsum([len(job.sentences[position]) for position in positions])
+            found.update(zip(positions, np.split(values[: ends[-1]], ends[:-1]), strict=True))
+    found.update(zip(job.long, (array[0] for array in scores[len(job.plans) :]), strict=True))
+    return found
 
 
 def _apart(sentences: Sequence[Sentence], windows: Windows | None) -> tuple[list[int], list[int]]:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from seqtag.document import InDocument
 from seqtag.errors import InputError
 from seqtag.sentences import split_sentences
 from seqtag.tagging.chunks import Chunks
 from seqtag.tagging.offsets import Offsets
 
-Input = str | Sequence[str]
-"""A raw text, or the tokens of one sentence."""
+Input = str | Sequence[str] | InDocument
+"""A raw text, or the tokens of one sentence; by itself or in a document."""
 
 
 class Prepared(NamedTuple):
@@ -22,6 +23,8 @@ class Prepared(NamedTuple):
     sentences: list[tuple[int, int]]
     """First token and end (exclusive) of each sentence; none is empty."""
     pretokenized: bool
+    document: str | int | None
+    """Name of the document that it is part of; None where it is one."""
 
 
 def prepare(given: Input, place: str, chunks: Chunks, by_sentence: bool = True) -> Prepared:
@@ -33,18 +36,21 @@ def prepare(given: Input, place: str, chunks: Chunks, by_sentence: bool = True) 
         chunks: what raw texts are tokenized by.
         by_sentence: split a raw text into sentences; otherwise it is one.
     """
+    document = None
+    if isinstance(given, InDocument):
+        given, document = given.given, given.document
     if isinstance(given, str):
         tokens = chunks.tokens(given)
         offsets = Offsets(given, tokens)
         sentences = split_sentences(given, offsets) if by_sentence else [(0, len(tokens))] * bool(tokens)
-        return Prepared(given, offsets, tokens, sentences, False)
+        return Prepared(given, offsets, tokens, sentences, False, document)
     if not isinstance(given, list | tuple) or not all(isinstance(token, str) for token in given):
         raise InputError(f"{place}: neither a string nor a list of strings, but {_kind(given)}")
     offsets, position = [], 0
     for token in given:
         offsets.append((position, position + len(token)))
         position += len(token) + 1
-    return Prepared(" ".join(given), offsets, list(given), [(0, len(given))] * bool(given), True)
+    return Prepared(" ".join(given), offsets, list(given), [(0, len(given))] * bool(given), True, document)
 
 
 def _kind(given: object) -> str:

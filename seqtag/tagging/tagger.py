@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seqtag.data.ahead import prepared_ahead
 from seqtag.data.decoding import Prediction, ScoredSpan
-from seqtag.document import Document, Entity, Tagging
+from seqtag.data.sharing import document_numbers
+from seqtag.document import Document, Entity, InDocument, Tagging
 from seqtag.errors import InputError
 from seqtag.tagging.chunks import Chunks
 from seqtag.tagging.engine import Engine, Job
@@ -23,13 +26,14 @@ _CHARACTERS = 200_000
 """Characters of text taken at a time: some ten full batches."""
 _TEXTS = 10_000
 """And texts at most, however short."""
+_LONGEST_DOCUMENT = 20 * _CHARACTERS
+"""A document of several inputs is cut behind so many characters: memory is bounded."""
 
 
 class _Work(NamedTuple):
     """Some texts made ready."""
 
     texts: list[Prepared]
-    sentences: list[list[str]]
     job: Job
 
 
@@ -92,7 +96,8 @@ class Tagger:
         across texts, in shapes that do not depend on them, so that after the first ones nothing is compiled.
 
         Args:
-            texts: raw texts, lists of tokens (each one sentence), or both.
+            texts: raw texts, lists of tokens (each one sentence), or both; in `seqtag.InDocument` where neighbours are
+                of one document.
             min_score: leave out entities that are less probable; their tokens are shown as O, with its probability.
             n_best: put so many of the most probable taggings of each text into `Document.n_best`.
             split_sentences: tag each sentence of a raw text by itself, or the text as one. By default they are split
@@ -150,7 +155,9 @@ class Tagger:
             for index, text in enumerate(texts)
         ]
         sentences = [text.tokens[start:end] for text in prepared for start, end in text.sentences]
-        return _Work(prepared, sentences, self._engine.prepare(sentences, options.windows))
+        numbers = document_numbers(text.document for text in prepared)
+        documents = np.repeat(numbers, [len(text.sentences) for text in prepared]).tolist()
+        return _Work(prepared, self._engine.prepare(sentences, documents, options.windows))
 
     def _labelled(self, document: Document, sentences: list[Prediction]) -> Document:
         """The document with its labels."""
@@ -167,7 +174,7 @@ class Tagger:
 
     def _finish(self, work: _Work, started: list[Any], options: Options) -> list[Document]:
         tagged = iter(self._engine.finish(work.job, started))
-        ranked = iter(self._engine.n_best(work.sentences, options.n_best, options.windows) if options.n_best else ())
+        ranked = iter(self._engine.n_best(work.job, options.n_best) if options.n_best else ())
         documents = []
         for text in work.texts:
             count = len(text.sentences)
@@ -177,15 +184,22 @@ class Tagger:
 
 
 def _parts(texts: Iterable[Input]) -> Iterator[tuple[int, list[Input]]]:
-    """Texts by the part, with the position of the first."""
+    """Texts by the part, with the position of the first. What is of one document stays together, within reason."""
     if isinstance(texts, str):
         raise InputError("tag takes several texts; for one, call the tagger itself")
-    first, part, size = 0, [], 0
+    first, part, size, document = 0, [], 0, None
     for text in texts:
+        own = text.document if isinstance(text, InDocument) else None
+        is_full = size >= _CHARACTERS or len(part) >= _TEXTS
+        if part and is_full and (own is None or own != document or size >= _LONGEST_DOCUMENT):
+            yield first, part
+            first, part, size = first + len(part), [], 0
         part.append(text)
+        given = text.given if isinstance(text, InDocument) else text
         # A list of tokens by its usual length in characters; what is neither is refused when it is prepared.
-        size += len(text) if isinstance(text, str) else 6 * len(text) if isinstance(text, list | tuple) else 0
-        if size >= _CHARACTERS or len(part) >= _TEXTS:
+        size += len(given) if isinstance(given, str) else 6 * len(given) if isinstance(given, list | tuple) else 0
+        document = own
+        if own is None and (size >= _CHARACTERS or len(part) >= _TEXTS):  # at once, not when another text is there
             yield first, part
             first, part, size = first + len(part), [], 0
     if part:

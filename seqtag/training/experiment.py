@@ -126,7 +126,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     check_backend(config.model)
     model = config.model
     pretrained = read_word_vectors(model.word_vectors) if model.word_vectors else None
-    vocabulary, word_counts = build_vocabulary(
+    vocabulary = build_vocabulary(
         counted.tokens,
         counted.labels if config.task != "classification" else (),
         model,
@@ -160,7 +160,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         constants=devices.copy(constants),
         teacher=_read_teacher(training.teacher, config.task, vocabulary),
         vector_features=0 if vectors is None else vectors.shape[1],
-        word_drop_rates=_word_drop_rates(vocabulary, word_counts, model.word_dropout),
+        word_drop_rates=_word_drop_rates(vocabulary, model.word_dropout),
         steps_per_epoch=steps_per_epoch,
         schedule=schedule,
         optimizer=make_optimizer(training, schedule, model.members),
@@ -246,9 +246,9 @@ def _class_weights(
     return (counted.labelled / (len(counts) * counts)).astype(np.float32)
 
 
-def _word_drop_rates(vocabulary: Vocabulary, counts: Counter[str], strength: float) -> Float32[np.ndarray, " words"]:
+def _word_drop_rates(vocabulary: Vocabulary, strength: float) -> Float32[np.ndarray, " words"]:
     """a / (a + count) by word id (as in Kiperwasser and Goldberg 2016); never for padding and unknown."""
-    known = np.array([counts[word] for word in vocabulary.words], np.float32)
+    known = np.array(vocabulary.counts, np.float32)
     rates = strength / (strength + known) if strength > 0 else np.zeros_like(known)
     return np.concatenate([np.zeros(FIRST, np.float32), rates])
 

@@ -41,7 +41,8 @@ def train(
     """
     config = experiment.config
     run.begin(config)
-    predictor = Predictor(experiment.graph, experiment.table, experiment.buckets, experiment.devices)
+    sharing = config.model.document_sharing
+    predictor = Predictor(experiment.graph, experiment.table, experiment.buckets, experiment.devices, sharing)
     steps = config.training.epochs * experiment.steps_per_epoch
     checkpoints = Checkpoints(run.checkpoints)
     try:
@@ -92,8 +93,8 @@ def _describe_training(fitted: Fitted, predictor: Predictor, trained: TrainedMod
         "seconds": progress.seconds,
         "tokens": progress.tokens,
         "tokens_per_second": progress.tokens / progress.training_seconds if progress.training_seconds else 0.0,
-        "compile_seconds": fitted.compile_seconds + predictor.programs.seconds,
-        "compiled_shapes": fitted.compiled_shapes + len(predictor.programs),
+        "compile_seconds": fitted.compile_seconds + predictor.compile_seconds,
+        "compiled_shapes": fitted.compiled_shapes + predictor.compiled_shapes,
         "compiled_shapes_training": fitted.compiled_shapes,
         "devices": predictor.devices.count,
         "peak_memory_bytes": peak_memory_bytes(),

@@ -106,7 +106,7 @@ def word_ids(batch: Batch) -> np.ndarray:
 
 
 def make_table(max_distinct: int = 100) -> TokenTable:
-    vocabulary, _ = build_vocabulary(Counter({"a": 3, "bb": 2}), ["X"], ModelConfig())
+    vocabulary = build_vocabulary(Counter({"a": 3, "bb": 2}), ["X"], ModelConfig())
     return TokenTable(vocabulary, max_word_length=6, max_distinct=max_distinct)
 
 
@@ -147,7 +147,7 @@ def test_a_full_table_starts_anew_with_the_same_ids(max_distinct: int) -> None:
 def test_what_is_unknown_is_looked_up_without_its_case(fold_case: bool) -> None:
     counts = Counter({"Japan": 2, "japan": 5, "JAPS": 3, "the": 9})
     config = ModelConfig(affix_lengths=[3], fold_case=fold_case)
-    vocabulary, _ = build_vocabulary(counts, ["X"], config)
+    vocabulary = build_vocabulary(counts, ["X"], config)
     table = TokenTable(vocabulary, 12)
 
     def ids(token: str) -> tuple[int, list[int]]:

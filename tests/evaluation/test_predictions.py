@@ -27,7 +27,7 @@ AWKWARD = st.sampled_from(
 TOKENS = AWKWARD | st.text(st.characters(codec="utf-8"), max_size=4)
 
 
-VOCABULARY, _ = build_vocabulary(Counter("a"), ["PER", "LOC"], ModelConfig())
+VOCABULARY = build_vocabulary(Counter("a"), ["PER", "LOC"], ModelConfig())
 
 
 def write(dataset: Dataset, tags: list[list[str]], folder: Path, name: str) -> Path:

@@ -33,7 +33,7 @@ def make_model(
     own = {"hidden_size": 6, "word_dim": 5, "dropout": 0.0, "max_word_length": 8, "tag_scheme": "IOB2"}
     config = ModelConfig(**own | settings)
     counts = Counter(token for tokens in SENTENCES for token in tokens)
-    vocabulary, _ = build_vocabulary(counts, labels, config, (), classes, multi_label)
+    vocabulary = build_vocabulary(counts, labels, config, (), classes, multi_label)
     return Network(config, vocabulary, None, nnx.Rngs(3)), TokenTable(vocabulary, config.max_word_length)
 
 

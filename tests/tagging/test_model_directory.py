@@ -24,7 +24,7 @@ def model() -> TrainedModel:
     config = ModelConfig(
         hidden_size=4, word_dim=3, affix_lengths=[2], word_vectors="/secret/place/v.txt", tune_word_vectors=False
     )
-    vocabulary, _ = build_vocabulary(Counter({"a": 2, "\ud800": 1}), ["X"], config, ["a", "é"])
+    vocabulary = build_vocabulary(Counter({"a": 2, "\ud800": 1}), ["X"], config, ["a", "é"])
     network = Network(config, vocabulary, np.array([[1, 2], [3, 4]], np.float32), nnx.Rngs(0))
     graph, params, constants = nnx.split(network, nnx.Param, ...)
     data = {"format": "conll", "path": None, "revision": None, "train": "train"}

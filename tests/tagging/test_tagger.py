@@ -21,7 +21,7 @@ from seqtag.tagging.windows import Windows, merge_windows, window_bounds
 KINDS = [
     {"num_layers": 2, "tag_scheme": "IOB2"},
     {"bidirectional": False, "head": "softmax", "encoder": "gru", "char_encoder": "lstm"},
-    {"members": 3},
+    {"members": 3, "document_sharing": 1.0},
 ]
 WORD = st.sampled_from([*WORDS, "\u200d", "e\u0301", "é", "שלום", "\ud800", "\0", "👨\u200d👩\u200d👧", "", "a b"])
 TEXTS = st.lists(
@@ -290,3 +290,44 @@ def test_another_precision_is_refused(tmp_path) -> None:
     seqtag.Tagger(tiny_model()).save(tmp_path / "model")
     with pytest.raises(InputError, match="precision: must be float32 or bfloat16, not 'float16'"):
         seqtag.load(str(tmp_path / "model"), precision="float16")
+
+
+SHARING = seqtag.Tagger(tiny_model(document_sharing=1.0))
+
+
+def test_sentences_of_a_document_share_what_their_words_are() -> None:
+    text = "Zorn met Bo. Then Zorn left for Rome. They saw ZORN."
+    together = SHARING(text)
+    sentences = [[token.text for token in together.tokens[start:end]] for start, end in together.sentences]
+    assert len(sentences) == 3
+    alone = list(SHARING.tag(sentences))
+    joined = list(SHARING.tag([["Bo"], *(seqtag.InDocument(own, "a") for own in sentences), ["Zorn"]]))[1:-1]
+    scores = list(itertools.chain.from_iterable(document.token_scores for document in joined))
+    assert np.allclose(scores, together.token_scores, atol=1e-5)
+    assert [tag for document in joined for tag in document.tags] == list(together.tags)
+    assert not np.allclose(scores, list(itertools.chain.from_iterable(own.token_scores for own in alone)), atol=1e-3)
+    apart = list(SHARING.tag([seqtag.InDocument(own, number) for number, own in enumerate(sentences)]))
+    assert all(itertools.starmap(alike, zip(apart, alone, strict=True)))
+    for own, best in zip(
+        joined, SHARING.tag([seqtag.InDocument(own, "a") for own in sentences], n_best=2), strict=True
+    ):
+        assert best.n_best[0].tags == list(own.tags)
+
+
+@settings(max_examples=20, deadline=None)
+@given(TEXTS)
+def test_documents_change_nothing_in_each_other(texts: list[str | list[str]]) -> None:
+    for text, document in zip(texts, SHARING.tag(texts), strict=True):
+        assert alike(document, SHARING(text))
+
+
+def test_a_document_of_many_inputs_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences = [seqtag.InDocument(["Zorn", *WORDS[number : number + 4]], "a") for number in range(12)]
+    whole = list(SHARING.tag(sentences))
+    monkeypatch.setattr(tagger, "_TEXTS", 5)
+    assert all(itertools.starmap(alike, zip(SHARING.tag(sentences), whole, strict=True)))
+    monkeypatch.setattr(tagger, "_LONGEST_DOCUMENT", 1)
+    assert not all(
+        np.allclose(own.token_scores, other.token_scores, atol=1e-4)
+        for own, other in zip(SHARING.tag(sentences), whole, strict=True)
+    )

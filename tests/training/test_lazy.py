@@ -98,7 +98,7 @@ def test_rows_that_are_not_looked_up_keep_weights_and_moments() -> None:
 
 def test_the_tables_of_a_network_and_of_its_optimizer_are_found() -> None:
     counts = Counter(f"w{letter}{other}" for letter in "abcdefghijklm" for other in "abcdefghijklm")
-    vocabulary, _ = build_vocabulary(counts, ["A"], ModelConfig(), ["wab", *(f"v{number}" for number in range(90))])
+    vocabulary = build_vocabulary(counts, ["A"], ModelConfig(), ["wab", *(f"v{number}" for number in range(90))])
     vectors = np.ones((len(vocabulary.vectors), 3), np.float32)
     _, params, constants = nnx.split(Network(ModelConfig(), vocabulary, vectors, nnx.Rngs(0)), nnx.Param, ...)
     assert not jax.tree.leaves(constants)
