@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -43,6 +43,7 @@ class Experiment:
     splits: dict[str, Split]
     vocabulary: Vocabulary
     table: TokenTable
+    """For training alone."""
     gold_ids: GoldIds
     class_weights: Float32[np.ndarray, " classes"]
     buckets: Buckets
@@ -150,7 +151,8 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         config=config,
         splits=splits,
         vocabulary=vocabulary,
-        table=TokenTable(vocabulary, model.max_word_length),
+        # What is unknown in training stays so, as the unknown entries have nothing else to learn from.
+        table=TokenTable(replace(vocabulary, fold_case=False), model.max_word_length),
         gold_ids=GoldIds(vocabulary),
         class_weights=_class_weights(vocabulary, counted, training.class_weights),
         buckets=buckets,

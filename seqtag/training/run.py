@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from seqtag.data.encoding import TokenTable
 from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
 from seqtag.evaluation.evaluating import evaluate_split
@@ -41,8 +42,13 @@ def train(
     """
     config = experiment.config
     run.begin(config)
-    sharing = config.model.document_sharing
-    predictor = Predictor(experiment.graph, experiment.table, experiment.buckets, experiment.devices, sharing)
+    predictor = Predictor(
+        experiment.graph,
+        TokenTable(experiment.vocabulary, config.model.max_word_length),
+        experiment.buckets,
+        experiment.devices,
+        config.model.document_sharing,
+    )
     steps = config.training.epochs * experiment.steps_per_epoch
     checkpoints = Checkpoints(run.checkpoints)
     try:
