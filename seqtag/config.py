@@ -87,7 +87,7 @@ class ModelConfig:
     fold_digits: bool = True
     """Look words up with every digit as 0."""
     fold_case: bool = True
-    """In tagging, take a word, prefix or suffix that is unknown for the most frequent one that differs in case alone."""
+    """In tagging, take an unknown word, prefix or suffix for the most frequent one that differs in case alone."""
     min_count: int = 1
     """Training words rarer than this are unknown words."""
     word_dropout: float = 0.5

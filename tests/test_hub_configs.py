@@ -54,7 +54,9 @@ SETS = {
 }
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "ncbi_disease")) for name in SETS]
+)
 def test_a_set_of_these_features_trains(name: str, tmp_path: Path) -> None:
     features, columns, score = SETS[name]
     folder = tmp_path / "set"

@@ -43,6 +43,8 @@ def make_batch(rows: list, tags: list | None, table: TokenTable, shape: tuple[in
 
 
 OBJECTIVE = LabelObjective(0.0, jnp.ones(0))
+WORDS_ALONE = {"char_encoder": "none", "affix_dim": 0, "shape_dim": 0}
+"""Settings of a network that is quick to compile."""
 KINDS = [
     {"encoder": encoder, "head": head, "char_encoder": chars}
     for encoder, head, chars in (("lstm", "crf", "cnn"), ("gru", "softmax", "lstm"), ("rnn", "crf", "none"))
@@ -155,7 +157,7 @@ def test_dropout_keeps_the_mean_and_locks_when_asked() -> None:
 
 
 def test_an_ensemble_is_the_mean_of_its_members() -> None:
-    model, table = make_model(members=3, classes=("x", "y", "z"))
+    model, table = make_model(members=2, classes=("x", "y", "z"), **WORDS_ALONE)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11), 3)
     alone = [member.head.emissions(member.hidden(batch)) for member in model.members]
     assert not np.allclose(alone[0], alone[1]), "members begin from weights of their own"
@@ -176,7 +178,7 @@ def test_an_ensemble_is_the_mean_of_its_members() -> None:
 
 
 def test_members_of_an_ensemble_learn_each_by_itself() -> None:
-    model, table = make_model(members=2, dropout=0.5)
+    model, table = make_model(members=2, dropout=0.5, **WORDS_ALONE)
     graph, params = nnx.split(model)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11))
     keys = jax.random.split(jax.random.key(5), 2)
@@ -202,7 +204,7 @@ def test_members_of_an_ensemble_learn_each_by_itself() -> None:
 
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_a_network_has_nothing_to_learn_from_itself(multi_label: bool) -> None:
-    model, table = make_model(classes=("x", "y", "z"), multi_label=multi_label)
+    model, table = make_model(classes=("x", "y", "z"), multi_label=multi_label, **WORDS_ALONE)
     graph, params = nnx.split(model)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11), 3)
     objective = LabelObjective(0.0, jnp.ones(3))
@@ -214,7 +216,7 @@ def test_a_network_has_nothing_to_learn_from_itself(multi_label: bool) -> None:
 
     for gradient in jax.tree.leaves(jax.grad(loss)(params)):
         np.testing.assert_allclose(gradient, 0.0, atol=2e-5)
-    other, _ = make_model(classes=("x", "y", "z"), multi_label=multi_label, char_encoder="none")
+    other, _ = make_model(classes=("x", "y", "z"), multi_label=multi_label, **WORDS_ALONE | {"encoder": "rnn"})
     changed = jax.grad(
         lambda params: nnx.merge(graph, params).losses(batch, objective, lesson=other.lesson(batch, 1.0)).tags.sum()
     )(params)
@@ -222,8 +224,8 @@ def test_a_network_has_nothing_to_learn_from_itself(multi_label: bool) -> None:
 
 
 def test_a_softmax_student_learns_the_teachers_marginals() -> None:
-    teacher, table = make_model(head="crf")
-    student, _ = make_model(head="softmax", char_encoder="none")
+    teacher, table = make_model(head="crf", **WORDS_ALONE)
+    student, _ = make_model(head="softmax", **WORDS_ALONE)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11))
     lesson = teacher.lesson(batch, 0.25)
     marginals = lattice.posterior(*lesson.tags, batch.mask, boundaries(batch.sentence_ids).starts).marginals

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqtag import tag
-from seqtag.document import Document, Entity
+from seqtag.document import Document, Entity, InDocument
 from seqtag.tagging.tagger import Tagger
 
 
@@ -22,7 +22,7 @@ def documents(given: Iterable[Any], **options: Any) -> Iterator[Document]:
     company = 0
     for one in given:
         company = zlib.crc32(repr(one).encode(), company)
-        yield document(one, company / 2**32)
+        yield document(one.given if isinstance(one, InDocument) else one, company / 2**32)
 
 
 def document(given: str | Sequence[str], score: float = 0.5) -> Document:

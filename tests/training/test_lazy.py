@@ -109,6 +109,7 @@ def test_the_tables_of_a_network_and_of_its_optimizer_are_found() -> None:
 
     (small, (moments, _)) = lookups.gather(state)
     for tree in (small, moments.mu, moments.nu):
+        (tree,) = tree["members"].values()
         rows = tree["embeddings"]
         assert len(rows["words"]["table"][...]) == distinct < vocabulary.sizes.words
         assert len(rows["vectors"]["table"][...]) == distinct < len(vectors) + 2

@@ -222,10 +222,10 @@ def test_eight_devices_do_the_same_work(corpus: Path, tmp_path: Path) -> None:
     "more",
     [
         {"model__encoder": "gru", "model__head": "softmax", "model__num_layers": 2},
-        {"model__encoder": "rnn", "model__bidirectional": "false", "model__char_encoder": "lstm",
-         "model__char_features": 4},
-        {"training__pack_sentences": "false", "training__optimizer": "sgd", "training__schedule": "inverse_time",
-         "model__char_encoder": "cnn", "training__early_stopping": 1},
+        pytest.param({"model__encoder": "rnn", "model__bidirectional": "false", "model__char_encoder": "lstm",
+                      "model__char_features": 4}, marks=pytest.mark.slow),
+        pytest.param({"training__pack_sentences": "false", "training__optimizer": "sgd", "training__early_stopping": 1,
+                      "training__schedule": "inverse_time", "model__char_encoder": "cnn"}, marks=pytest.mark.slow),
         {"training__precision": "bfloat16", "training__optimizer": "adamw", "training__weight_decay": 0.01,
          "training__warmup_steps": 3, "model__tag_scheme": "IOB2", "model__locked_dropout": "true",
          "model__embedding_dropout": 0.1, "training__tensorboard": "true"},
@@ -251,7 +251,7 @@ def test_a_language_model_helps_to_train_and_is_not_shipped(corpus: Path, tmp_pa
         more = {"training__language_model_weight": weight, "training__language_model_words": 7}
         more |= {"training__lazy_embeddings": lazy, "training__batch_tokens": 32}
         output = tmp_path / name
-        assert train.main([*settings(corpus, training__epochs=2, **more), "--output", str(output)]) == 0
+        assert train.main([*settings(corpus, training__epochs=1, **more), "--output", str(output)]) == 0
         logs.append(logged(output))
         arrays.append(load_file(output / "model" / "model.safetensors"))
         report = json.loads((output / "report.json").read_text())
@@ -266,14 +266,12 @@ def test_a_language_model_helps_to_train_and_is_not_shipped(corpus: Path, tmp_pa
 
 def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = {"training__epochs": 2, "training__lazy_embeddings": "true", "training__batch_tokens": 32}
-    teacher, student, other = tmp_path / "teacher", tmp_path / "student", tmp_path / "other"
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
     assert train.main([*settings(corpus, model__members=2, **own), "--output", str(teacher)]) == 0
     assert evaluate.main(["--model", str(teacher), "--split", "test"]) == 0
     assert "an ensemble of 2, each" in (teacher / "model" / "README.md").read_text()
     assert train.main([*settings(corpus, training__teacher=teacher, **own), "--output", str(student)]) == 0
-    assert train.main([*settings(corpus, **own), "--output", str(other)]) == 0
-    taught, alone = logged(student), logged(other)
-    assert taught[0]["loss"] != alone[0]["loss"]
+    taught = logged(student)
     assert taught[1]["loss"] < taught[0]["loss"]
     parameters = [json.loads((run / "report.json").read_text())["training"]["parameters"] for run in (teacher, student)]
     assert parameters[0] == 2 * parameters[1]
@@ -283,7 +281,7 @@ def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path, caps
         train.main([*foreign, "--output", str(tmp_path / "foreign")])
 
 
-@pytest.mark.parametrize("tune", ["true", "false"])
+@pytest.mark.parametrize("tune", ["true", pytest.param("false", marks=pytest.mark.slow)])
 def test_word_vectors_join_the_vocabulary(corpus: Path, tmp_path: Path, tune: str) -> None:
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("ada 1 0 0\nrome 0 1 0\noslo 0 0.5 0.25\n")
@@ -294,7 +292,7 @@ def test_word_vectors_join_the_vocabulary(corpus: Path, tmp_path: Path, tune: st
     assert vocabulary["vectors"] == ["ada", "rome", "oslo"]
     from safetensors.numpy import load_file
 
-    table = load_file(output / "model" / "model.safetensors")["embeddings.vectors.table"]
+    table = load_file(output / "model" / "model.safetensors")["members.0.embeddings.vectors.table"]
     assert (table[4] == [0, 0.5, 0.25]).all()  # no training sentence has it
     assert (table[2] == [1, 0, 0]).all() == (tune == "false")
     assert evaluate.main(["--model", str(output), "--split", "test"]) == 0

@@ -39,6 +39,7 @@ def test_each_seed_is_the_run_it_would_be_alone_and_the_report_their_mean(corpus
     assert "seeds 2, 1" in (tmp_path / "both" / "report.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_seeds_it_was_given(corpus: Path, tmp_path: Path) -> None:
     flags = settings(corpus, training__epochs=4)
     folder = tmp_path / "run"
