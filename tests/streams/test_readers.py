@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqtag.config import DataConfig
+from seqtag.data.reading import read_corpus
+from seqtag.data.schema import DOCUMENT_ID
 from seqtag.errors import InputError
 from seqtag.streams.reading import open_reader
 from seqtag.streams.record import BadRecord, Record
@@ -252,3 +255,20 @@ def test_any_text_survives_json(tmp_path_factory: pytest.TempPathFactory, texts:
     path = tmp_path_factory.mktemp("texts") / "x.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     assert given_of(read(path)) == texts
+
+
+MARKS = st.sampled_from(["", "-DOCSTART- O\n\n", "# newdoc id = a\n", "# newdoc\n", "# text = x\n"])
+
+
+@given(st.lists(st.tuples(MARKS, st.integers(1, 2)), min_size=1, max_size=6))
+def test_documents_are_those_that_training_reads(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[str, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("columns")
+    more = "met O\n"
+    text = "".join(f"{mark}Ada B-PER\n{more * (length - 1)}\n" for mark, length in parts)
+    (folder / "train.conll").write_text(text)
+    config = DataConfig(format="conll", path=str(folder), train="train.conll", validation=None, test=None)
+    trained = read_corpus(config).splits["train"][DOCUMENT_ID]
+    tagged = [record.document for record in read(folder / "train.conll") if isinstance(record, Record)]
+    assert tagged == list(trained)

@@ -14,7 +14,7 @@ import pytest
 from stand_in import StandIn, content, documents, run, use
 from tiny_model import WORDS
 
-from seqtag.document import Document
+from seqtag.document import Document, InDocument
 from seqtag.errors import InputError
 from seqtag.streams import progress, tagging
 
@@ -293,3 +293,19 @@ def test_after_a_bad_record_is_mended_the_work_goes_on(source: Path, tmp_path: P
     run("--input", source, "--output", output, "--resume")
     run("--input", source, "--output", tmp_path / f"whole.{kind}")
     assert same(content(output), content(tmp_path / f"whole.{kind}"))
+
+
+def test_a_document_is_given_to_the_tagger_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tagging, "_RECORDS", 2)
+    names = ["a"] * 6 + ["b", None, None, None]
+    records = [{"text": f"Word{index} x", "document_id": name} for index, name in enumerate(names)]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    run("--input", tmp_path / "x.jsonl", "--output", tmp_path / "y.jsonl")
+    found = [json.loads(line)["entities"][0]["score"] for line in (tmp_path / "y.jsonl").read_text().splitlines()]
+    given = [
+        record["text"] if record["document_id"] is None else InDocument(record["text"], record["document_id"])
+        for record in records
+    ]
+    calls = [given[:6], given[6:8], given[8:]]
+    expected = [document.entities[0].score for call in calls for document in documents(call)]
+    assert found == pytest.approx(expected, abs=1e-6)
