@@ -116,7 +116,7 @@ class ModelConfig:
     """Hold a dropout mask fixed over a sentence's tokens (variational dropout)."""
     layer_dropout: float = 0.5
     """Dropout between recurrent layers."""
-    document_sharing: float = 0.0
+    document_sharing: float = 1.0
     """Move the scores of a word's tags towards their mean over its occurrences in the document, by the share
     a / (a + its count in training), a being this number; 0: each sentence by itself. Models that label texts do not."""
     pooling: Literal["attention", "max", "mean", "last"] = "attention"

@@ -18,8 +18,9 @@ DATA = {"format": "conll", "path": None, "revision": None, "train": "train"}
 
 
 def tiny_model(seed: int = 0, **settings: Any) -> TrainedModel:
-    """A model of two labels; `settings` are those of ModelConfig."""
-    config = ModelConfig(**{"hidden_size": 6, "word_dim": 8, "affix_lengths": [2], "max_word_length": 8} | settings)
+    """A model of two labels, which tags each sentence by itself; `settings` are those of ModelConfig."""
+    small = {"hidden_size": 6, "word_dim": 8, "affix_lengths": [2], "max_word_length": 8, "document_sharing": 0.0}
+    config = ModelConfig(**small | settings)
     vocabulary = build_vocabulary(Counter(WORDS * 2), ["PER", "LOC"], config)
     graph, params, constants = nnx.split(Network(config, vocabulary, None, nnx.Rngs(seed)), nnx.Param, ...)
     keys = iter(jax.random.split(jax.random.key(seed), len(jax.tree.leaves(params))))
