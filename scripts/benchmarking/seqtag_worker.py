@@ -9,6 +9,7 @@ import argparse
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,11 @@ def tag(arguments: argparse.Namespace) -> dict[str, Any]:
 
     tagger = seqtag.load(str(arguments.model), precision=arguments.precision)
     corpus = measuring.read(arguments.corpus / "valid.txt")
-    engine = Engine(tagger.model)
+    # Each sentence by itself, as the peers' networks tag: one program from integers to tags.
+    alone = replace(tagger.model, config=replace(tagger.model.config, document_sharing=0.0))
+    engine = Engine(alone)
     parts = [corpus[start : start + _JOB] for start in range(0, len(corpus), _JOB)]
-    jobs = [engine.prepare([sentence.tokens for sentence in part]) for part in parts]
+    jobs = [engine.prepare([sentence.tokens for sentence in part], range(len(part))) for part in parts]
     counts = [sum(len(sentence.tokens) for sentence in part) for part in parts]
 
     def ids(jobs: list[Any]) -> None:
