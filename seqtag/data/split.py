@@ -37,8 +37,7 @@ class Split:
     @cached_property
     def documents(self) -> Int[np.ndarray, " sentences"]:
         """A number for the document of each sentence; one without a `document_id` is a document of its own."""
-        ids = self.dataset[DOCUMENT_ID]
-        return document_numbers(ids[position] for position in range(len(self)))
+        return document_numbers(self.dataset[DOCUMENT_ID][:])
 
     def __len__(self) -> int:
         return len(self.lengths)
