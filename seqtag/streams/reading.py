@@ -173,11 +173,11 @@ class ConllReader(_Lines):
                 sentence = _Sentence(layout, sentence.document)
                 if not starts_document:
                     continue
-            named = NEW_DOCUMENT.match(line)
-            if sentence.add(place, line, fields, starts_document) and (starts_document or named):
+            is_mark, named = sentence.add(place, line, fields, starts_document), NEW_DOCUMENT.match(line)
+            if is_mark and (starts_document or named):
                 documents += 1
-                sentence.document = (named[1] or "").strip() if named else ""
-                sentence.document = sentence.document or str(documents)
+                name = named[1] if named else None
+                sentence.document = (name or "").strip() or str(documents)
         if sentence.rows or sentence.bad or sentence.comments:
             yield sentence.record()
 
