@@ -266,13 +266,14 @@ def test_a_language_model_helps_to_train_and_is_not_shipped(corpus: Path, tmp_pa
 
 def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = {"training__epochs": 2, "training__lazy_embeddings": "true", "training__batch_tokens": 32}
-    teacher, student = tmp_path / "teacher", tmp_path / "student"
+    teacher, student, alone = tmp_path / "teacher", tmp_path / "student", tmp_path / "alone"
     assert train.main([*settings(corpus, model__members=2, **own), "--output", str(teacher)]) == 0
     assert evaluate.main(["--model", str(teacher), "--split", "test"]) == 0
     assert "an ensemble of 2, each" in (teacher / "model" / "README.md").read_text()
     assert train.main([*settings(corpus, training__teacher=teacher, **own), "--output", str(student)]) == 0
-    taught = logged(student)
-    assert taught[1]["loss"] < taught[0]["loss"]
+    assert train.main([*settings(corpus, **own), "--output", str(alone)]) == 0
+    assert logged(student)[0]["loss"] != logged(alone)[0]["loss"]
+    assert weights(student) != weights(alone), "the teacher is heard"
     parameters = [json.loads((run / "report.json").read_text())["training"]["parameters"] for run in (teacher, student)]
     assert parameters[0] == 2 * parameters[1]
     capsys.readouterr()
