@@ -117,7 +117,10 @@ class Document:
 
 @dataclass(frozen=True)
 class InDocument:
-    """A text or a sentence that is part of a document, as its neighbours of the same document are."""
+    """A text or a sentence that is part of a document, as its neighbours of the same document are.
+
+    Neighbours of more than four million characters together are taken for several documents: memory is bounded.
+    """
 
     given: str | Sequence[str]
     document: str | int

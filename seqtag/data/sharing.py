@@ -44,17 +44,17 @@ class Sharing:
         documents: Iterable[int],
     ) -> list[Float32[np.ndarray, "rows time tags"]]:
         """The scores of batches after sharing; `plans` tell where in them the sentences stand."""
-        firsts, begin = [0] * len(sentences), 0
-        for plan, array in zip(plans, arrays, strict=True):
+        ends = np.cumsum([array.shape[0] * array.shape[1] for array in arrays]).tolist()
+        firsts = [0] * len(sentences)
+        for plan, begin in zip(plans, [0, *ends[:-1]], strict=True):
             for row, positions in enumerate(plan.rows):
                 slot = begin + row * plan.length
                 for position in positions:
                     firsts[position] = slot
                     slot += len(sentences[position])
-            begin += array.shape[0] * array.shape[1]
         flat = np.concatenate([array.reshape(-1, array.shape[-1]) for array in arrays])
         self(flat, sentences, firsts, documents)
-        parts = np.split(flat, np.cumsum([array.shape[0] * array.shape[1] for array in arrays])[:-1])
+        parts = np.split(flat, ends[:-1])
         return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
 
     def __call__(
