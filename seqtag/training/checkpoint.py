@@ -77,7 +77,9 @@ class Checkpoints:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise damaged from error
         if progress.fingerprint != like.progress.fingerprint:
-            raise InputError("--resume: the training data or the word vectors have changed since the run was started")
+            raise InputError(
+                "--resume: the teacher, the training data or the word vectors have changed since the run was started"
+            )
         if _sizes(path / _ARRAYS) != described["sizes"]:
             raise damaged
         arrays = {"state": like.state, "best": like.best, "constants": like.constants}

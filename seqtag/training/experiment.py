@@ -64,7 +64,7 @@ class Experiment:
     seen_spans: frozenset[tuple[str, str]]
     """Texts of the training part's spans, tokens joined by spaces, and their labels."""
     fingerprint: str
-    """Of the training part as the network sees it."""
+    """Of the training part as the network sees it, and of the teacher."""
 
     def plan(self, epoch: int) -> list[Plan]:
         """The batches of an epoch, counted from 0: the same for the same seed."""
@@ -136,6 +136,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         config.data.multi_label,
     )
     training = config.training
+    teacher = _read_teacher(training.teacher, config.task, vocabulary)
     devices = Devices()
     buckets = choose_buckets(
         train.lengths, training.max_buckets, training.batch_tokens, training.pack_sentences, devices.least_rows
@@ -160,14 +161,14 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         graph=graph,
         params=devices.copy(params),
         constants=devices.copy(constants),
-        teacher=_read_teacher(training.teacher, config.task, vocabulary),
+        teacher=teacher,
         vector_features=0 if vectors is None else vectors.shape[1],
         word_drop_rates=_word_drop_rates(vocabulary, model.word_dropout),
         steps_per_epoch=steps_per_epoch,
         schedule=schedule,
         optimizer=make_optimizer(training, schedule, model.members),
         seen_spans=counted.spans,
-        fingerprint=_fingerprint(vocabulary, train),
+        fingerprint=_fingerprint(vocabulary, train, teacher),
     )
 
 
@@ -255,7 +256,9 @@ def _word_drop_rates(vocabulary: Vocabulary, strength: float) -> Float32[np.ndar
     return np.concatenate([np.zeros(FIRST, np.float32), rates])
 
 
-def _fingerprint(vocabulary: Vocabulary, train: Split) -> str:
+def _fingerprint(vocabulary: Vocabulary, train: Split, teacher: TrainedModel | None) -> str:
     digest = hashlib.sha256(repr(vocabulary.to_dict()).encode("utf-8", "surrogatepass"))
     digest.update(train.lengths.tobytes())
+    for array in [] if teacher is None else jax.tree.leaves((teacher.params, teacher.constants)):
+        digest.update(np.asarray(array).tobytes())
     return digest.hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -264,7 +265,7 @@ def test_a_language_model_helps_to_train_and_is_not_shipped(corpus: Path, tmp_pa
     assert evaluate.main(["--model", str(tmp_path / "with"), "--split", "test"]) == 0
 
 
-def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path) -> None:
     own = {"training__epochs": 2, "training__lazy_embeddings": "true", "training__batch_tokens": 32}
     teacher, student, alone = tmp_path / "teacher", tmp_path / "student", tmp_path / "alone"
     assert train.main([*settings(corpus, model__members=2, **own), "--output", str(teacher)]) == 0
@@ -276,7 +277,10 @@ def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path, caps
     assert weights(student) != weights(alone), "the teacher is heard"
     parameters = [json.loads((run / "report.json").read_text())["training"]["parameters"] for run in (teacher, student)]
     assert parameters[0] == 2 * parameters[1]
-    capsys.readouterr()
+    shutil.copytree(alone / "model", teacher / "model", dirs_exist_ok=True)
+    more = settings(corpus, training__teacher=teacher, **own | {"training__epochs": 3})
+    with pytest.raises(InputError, match="the teacher, the training data or the word vectors have changed"):
+        train.main([*more, "--output", str(student), "--resume"])
     foreign = settings(corpus, training__teacher=teacher, model__lowercase="true", **own)
     with pytest.raises(InputError, match=r"training\.teacher .*: its task or vocabulary is not that of this run"):
         train.main([*foreign, "--output", str(tmp_path / "foreign")])
