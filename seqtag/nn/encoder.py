@@ -14,7 +14,9 @@ from seqtag.nn.recurrent import (
     Carry,
     continue_direction,
     in_reading_order,
+    project,
     recurrent_layer_of_tokens,
+    rows_of,
     side_by_side,
 )
 
@@ -92,10 +94,9 @@ class RecurrentLayer(nnx.Module):
         self, values: Float[Array, "directions time batch features"], own: slice = slice(None)
     ) -> Float[Array, "directions time batch gates"]:
         """Inputs times input kernels, of all directions or of those in `own`."""
-        precision = jnp.dtype(self.precision)
-        kernels, biases = self.input_kernels[...][own].astype(precision), self.biases[...][own]
-        products = jnp.einsum("dtbf,dfg->dtbg", values.astype(precision), kernels, preferred_element_type=jnp.float32)
-        return products + biases[:, None, None]
+        kernels, biases = self.input_kernels[...][own], self.biases[...][own]
+        products = project(jnp.dtype(self.precision), rows_of(values), kernels) + biases[:, None]
+        return products.reshape(*values.shape[:3], -1)
 
     def initial_carry(self, batch: int) -> Carry:
         """The state before a sentence."""

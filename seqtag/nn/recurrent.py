@@ -3,7 +3,8 @@
 The equations are those of Flax's cells (`nnx.LSTMCell`, `nnx.GRUCell`, `nnx.SimpleCell`), which the tests compare with.
 What differs is how they are run. The input projection is one matrix product outside the loop; a single loop serves
 both directions; and the backward pass is written out, so that the gradient of the recurrent kernel is one product
-after the loop instead of a sum inside it.
+after the loop instead of a sum inside it, and that all of the gates' gradients that needs no step before it is had for
+all steps at once, before the loop.
 
 Sentence boundaries are data: the state is reset before a sentence's first token, and before its last one when reading
 backwards. Padding therefore never reaches a real token, and a row may hold several sentences.
@@ -24,6 +25,15 @@ Gates = Any
 does that cannot cut arrays up."""
 
 
+class Slopes(NamedTuple):
+    """What the gradient of a step is multiplied by on its way back: known before any gradient is."""
+
+    gates: tuple[Gates, ...]
+    """Of the projected inputs first, of the projected hidden state last; one for both where they are the same."""
+    states: tuple[Array, ...]
+    """What `Cell.pull` needs beside them, each [..., hidden]."""
+
+
 class Cell(NamedTuple):
     """One time step without its matrix products, and the way back through it.
 
@@ -34,15 +44,18 @@ class Cell(NamedTuple):
     gates: int
     states: int
     kept: int
-    """How many times `hidden` features `step` keeps for `pull`."""
+    """How many times `hidden` features `step` keeps for `slopes`."""
     pulled: int
-    """How many arrays of gates `pull` gives."""
+    """How many arrays of gates `slopes` gives."""
     step: Callable[[Carry, Gates, Gates], tuple[Carry, Gates]]
     """`(before, inputs, recurrent) -> (after, kept)`: from the state, the projected input and the projected hidden
-    state to the next state, whose first element is the output, and what `pull` needs."""
-    pull: Callable[[Carry, Carry, Gates, Carry], tuple[Carry, tuple[Gates, ...]]]
-    """`(before, after, kept, d_after) -> (d_before, (d_inputs, d_recurrent))`: the gradient of `step`; one array for
-    both where they are the same."""
+    state to the next state, whose first element is the output, and what `slopes` needs."""
+    slopes: Callable[[Carry, Carry, Gates], Slopes]
+    """`(before, after, kept) -> slopes`: all of the gradient of `step` that does not depend on what comes after it, so
+    that it can be had for all steps at once."""
+    pull: Callable[[tuple[Array, ...], Carry], tuple[Carry, tuple[Array, ...]]]
+    """`(slopes.states, d_after) -> (d_before, multipliers)`: the gradient of the state before, but for the way through
+    the recurrent kernel, and for each gate what its slopes are to be multiplied by."""
 
 
 def _apart(gates: Gates, count: int) -> tuple[Array, ...]:
@@ -75,18 +88,18 @@ def _lstm_squashed(inputs: Gates, recurrent: Gates) -> Gates:
     return jnp.where(is_candidate, squashed, squashed * 0.5 + 0.5)
 
 
-def _lstm_pull(before: Carry, after: Carry, kept: Gates, d_after: Carry) -> tuple[Carry, tuple[Gates]]:
+def _lstm_slopes(before: Carry, after: Carry, kept: Gates) -> Slopes:
     i, f, g, o = _apart(kept, 4)
-    d_hidden, d_cell = d_after
     squashed = jnp.tanh(after[1])
-    d_cell = d_cell + d_hidden * o * (1 - squashed * squashed)
-    d_gates = (
-        d_cell * g * i * (1 - i),
-        d_cell * before[1] * f * (1 - f),
-        d_cell * i * (1 - g * g),
-        d_hidden * squashed * o * (1 - o),
-    )
-    return (jnp.zeros_like(d_hidden), d_cell * f), (_as_held(d_gates, kept),)
+    gates = (g * i * (1 - i), before[1] * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o))
+    return Slopes((_as_held(gates, kept),), (o * (1 - squashed * squashed), f))
+
+
+def _lstm_pull(slopes: tuple[Array, ...], d_after: Carry) -> tuple[Carry, tuple[Array, ...]]:
+    of_output, forget = slopes
+    d_hidden, d_cell = d_after
+    d_cell = d_cell + d_hidden * of_output
+    return (jnp.zeros_like(d_hidden), d_cell * forget), (d_cell, d_cell, d_cell, d_hidden)
 
 
 def _gru_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, Gates]:
@@ -100,15 +113,19 @@ def _gru_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, Ga
     return ((1 - update) * candidate + update * hidden,), _as_held((reset, update, candidate, hn), inputs)
 
 
-def _gru_pull(before: Carry, after: Carry, kept: Gates, d_after: Carry) -> tuple[Carry, tuple[Gates, Gates]]:
+def _gru_slopes(before: Carry, after: Carry, kept: Gates) -> Slopes:
     reset, update, candidate, hn = _apart(kept, 4)
-    (d_hidden,) = d_after
-    d_candidate = d_hidden * (1 - update) * (1 - candidate * candidate)
-    d_reset = d_candidate * hn * reset * (1 - reset)
-    d_update = d_hidden * (before[0] - candidate) * update * (1 - update)
-    d_inputs = _as_held((d_reset, d_update, d_candidate), kept)
-    d_recurrent = _as_held((d_reset, d_update, d_candidate * reset), kept)
-    return (d_hidden * update,), (d_inputs, d_recurrent)
+    of_candidate = (1 - update) * (1 - candidate * candidate)
+    of_reset = of_candidate * hn * reset * (1 - reset)
+    of_update = (before[0] - candidate) * update * (1 - update)
+    inputs = _as_held((of_reset, of_update, of_candidate), kept)
+    recurrent = _as_held((of_reset, of_update, of_candidate * reset), kept)
+    return Slopes((inputs, recurrent), (update,))
+
+
+def _gru_pull(slopes: tuple[Array, ...], d_after: Carry) -> tuple[Carry, tuple[Array, ...]]:
+    (update,), (d_hidden,) = slopes, d_after
+    return (d_hidden * update,), (d_hidden,) * 3
 
 
 def _rnn_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, Gates]:
@@ -118,16 +135,46 @@ def _rnn_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, Ga
     return (hidden,), _as_held((hidden,), inputs)
 
 
-def _rnn_pull(before: Carry, after: Carry, kept: Gates, d_after: Carry) -> tuple[Carry, tuple[Gates]]:
-    (hidden,), (d_hidden,) = _apart(kept, 1), d_after
-    return (jnp.zeros_like(d_hidden),), (_as_held((d_hidden * (1 - hidden * hidden),), kept),)
+def _rnn_slopes(before: Carry, after: Carry, kept: Gates) -> Slopes:
+    (hidden,) = _apart(kept, 1)
+    return Slopes((_as_held((1 - hidden * hidden,), kept),), ())
+
+
+def _rnn_pull(slopes: tuple[Array, ...], d_after: Carry) -> tuple[Carry, tuple[Array, ...]]:
+    return (jnp.zeros_like(d_after[0]),), d_after
 
 
 CELLS = {
-    "lstm": Cell(4, 2, 4, 1, _lstm_step, _lstm_pull),
-    "gru": Cell(3, 1, 4, 2, _gru_step, _gru_pull),
-    "rnn": Cell(1, 1, 1, 1, _rnn_step, _rnn_pull),
+    "lstm": Cell(4, 2, 4, 1, _lstm_step, _lstm_slopes, _lstm_pull),
+    "gru": Cell(3, 1, 4, 2, _gru_step, _gru_slopes, _gru_pull),
+    "rnn": Cell(1, 1, 1, 1, _rnn_step, _rnn_slopes, _rnn_pull),
 }
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def project(
+    precision: Any,
+    values: Float[Array, "directions rows features"],
+    kernels: Float[Array, "directions features gates"],
+) -> Float[Array, "directions rows gates"]:
+    """The matrix product of inputs and input kernels.
+
+    Its gradient is written out, as the derived one has the kernels' come out transposed, at twice the time.
+    """
+    return _product(values, kernels, precision)
+
+
+def _project_forward(precision: Any, values: Array, kernels: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _product(values, kernels, precision), (values, kernels)
+
+
+def _project_backward(precision: Any, residuals: tuple[Array, Array], d_products: Array) -> tuple[Array, Array]:
+    values, kernels = residuals
+    d_values = _product(d_products, kernels.swapaxes(1, 2), precision)
+    return d_values, _product(values.swapaxes(1, 2), d_products, precision)
+
+
+project.defvjp(_project_forward, _project_backward)
 
 
 def recurrent_layer(
@@ -243,7 +290,7 @@ def _forward(cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Ar
 def _loop(
     cell: Cell, precision: Any, inputs: Callable[[Array], Array], kernels: Array, keep: Array
 ) -> tuple[tuple[Array, ...], Array]:
-    """The states after every step, hidden states first, and what `cell.pull` needs of every step.
+    """The states after every step, hidden states first, and what `cell.slopes` needs of every step.
 
     `inputs` gives the projected inputs of a step, `[directions, batch, gates]`.
     """
@@ -252,8 +299,9 @@ def _loop(
 
     def step(t: Array, loop: tuple[Carry, tuple[Array, ...], Array]) -> tuple[Carry, tuple[Array, ...], Array]:
         before, states, kept = loop
-        before = tuple(state * _at(keep, t) for state in before)
-        after, own = cell.step(before, inputs(t), _product(before[0], kernels, precision))
+        # `keep` is multiplied in after the product, so that the product need not wait for it.
+        recurrent = _product(before[0], kernels, precision) * _at(keep, t)
+        after, own = cell.step(tuple(state * _at(keep, t) for state in before), inputs(t), recurrent)
         states = tuple(_set(stack, state, t) for stack, state in zip(states, after, strict=True))
         return after, states, _set(kept, own, t)
 
@@ -268,22 +316,25 @@ def _backward(cell: Cell, precision: Any, residuals: Any, d_output: Array) -> tu
     states, kept, kernels, keep = residuals
     time = d_output.shape[1]
     transposed = kernels.swapaxes(1, 2)
+    # Before the first step there is no state.
+    before = tuple(jnp.pad(stack[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0))) * keep for stack in states)
+    slopes = cell.slopes(before, states, kept)
 
     def step(count: Array, loop: tuple[Carry, tuple[Array, ...]]) -> tuple[Carry, tuple[Array, ...]]:
         t = time - 1 - count
-        d_after, d_gates = loop
-        # At the first step there is no state before; whatever is read there, `keep` is 0.
-        before = tuple(_at(stack, jnp.maximum(t - 1, 0)) * _at(keep, t) for stack in states)
-        after = tuple(_at(stack, t) for stack in states)
+        d_after, stacks = loop
+        # Of the step after this one; at the last there is no gradient yet.
+        d_after = tuple(state * _at(keep, jnp.minimum(t + 1, time - 1)) for state in d_after)
         d_after = (d_after[0] + _at(d_output, t), *d_after[1:])
-        d_before, own = cell.pull(before, after, _at(kept, t), d_after)
-        d_gates = tuple(_set(stack, value, t) for stack, value in zip(d_gates, own, strict=True))
-        d_hidden = d_before[0] + _product(own[-1], transposed, precision)
-        return tuple(state * _at(keep, t) for state in (d_hidden, *d_before[1:])), d_gates
+        d_before, multipliers = cell.pull(tuple(_at(stack, t) for stack in slopes.states), d_after)
+        multiplier = jnp.concatenate(multipliers, axis=-1)
+        own = [_at(stack, t) * multiplier for stack in stacks]
+        # Gradients take the places of their slopes: to write elsewhere costs time.
+        stacks = tuple(_set(stack, value, t) for stack, value in zip(stacks, own, strict=True))
+        return (d_before[0] + _product(own[-1], transposed, precision), *d_before[1:]), stacks
 
     d_carry = (jnp.zeros(d_output[:, 0].shape, jnp.float32),) * cell.states
-    stack = jnp.zeros((*d_output.shape[:3], kernels.shape[2]), jnp.float32)
-    _, d_gates = lax.fori_loop(0, time, step, (d_carry, (stack,) * cell.pulled))
+    _, d_gates = lax.fori_loop(0, time, step, (d_carry, slopes.gates))
     d_inputs, d_recurrents = d_gates[0], d_gates[-1]
     d_kernels = gradient_of_kernels(states[0], d_recurrents, keep, precision)
     return d_inputs, d_kernels, jnp.zeros_like(keep)  # boundaries are not learned
@@ -297,10 +348,11 @@ def gradient_of_kernels(
 ) -> Float[Array, "directions hidden gates"]:
     """The gradient of the recurrent kernels: one product over all steps, from hidden states and gates' gradients."""
     before = hidden[:, :-1] * keep[:, 1:]
-    return _product(_rows(before).swapaxes(1, 2), _rows(d_recurrents[:, 1:]), precision)
+    return _product(rows_of(before).swapaxes(1, 2), rows_of(d_recurrents[:, 1:]), precision)
 
 
-def _rows(stack: Float[Array, "directions time batch features"]) -> Float[Array, "directions rows features"]:
+def rows_of(stack: Float[Array, "directions time batch features"]) -> Float[Array, "directions rows features"]:
+    """All steps' rows, one after another."""
     directions, _, _, features = stack.shape
     return stack.reshape(directions, -1, features)
 

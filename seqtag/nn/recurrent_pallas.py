@@ -100,7 +100,7 @@ def _forward(cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Ar
 def _run_forward(
     cell: Cell, precision: Any, inputs: Array, kernels: Array, keep: Array, with_residuals: bool
 ) -> tuple[Array, ...]:
-    """Hidden states alone, or padded: the states after every step, hidden states first, and what `cell.pull` needs."""
+    """Hidden states alone, or padded: the states after every step, hidden states first, and what `slopes` needs."""
     directions, time, batch, _ = keep.shape
     hidden_size = kernels.shape[1]
     plan = _plan(cell, hidden_size, batch, precision)
@@ -203,9 +203,9 @@ def _backward_kernel(cell: Cell, plan: _Plan, precision: Any, *refs: Any) -> Non
 
     def step(count: Array, carry: Any) -> Any:
         t = time - 1 - count
-        # At the first step there is no state before; whatever is read there, `keep` is 0.
+        # At the first step there is no state before, whatever is read there.
         earlier = jnp.maximum(t - 1, 0)
-        keep = keep_ref[t][:, None]
+        keep = jnp.where(t > 0, keep_ref[t][:, None], 0.0)
         d_before: list[Any] = []
         through_kernel = [jnp.zeros((ROWS, plan.tile), jnp.float32)] * plan.tiles
         for index in range(plan.tiles):
@@ -214,7 +214,9 @@ def _backward_kernel(cell: Cell, plan: _Plan, precision: Any, *refs: Any) -> Non
             after = tuple(ref[t, :, features] for ref in state_refs)
             kept = tuple(kept_ref[t, :, part, features] for part in range(cell.kept))
             d_hidden, *d_rest = (state[index] for state in carry)
-            d_own, d_gates = cell.pull(before, after, kept, (d_hidden + d_output_ref[t, :, features], *d_rest))
+            slopes = cell.slopes(before, after, kept)
+            d_own, multipliers = cell.pull(slopes.states, (d_hidden + d_output_ref[t, :, features], *d_rest))
+            d_gates = [[slope * by for slope, by in zip(gates, multipliers, strict=True)] for gates in slopes.gates]
             for ref, gates in zip(d_gates_refs, d_gates, strict=True):
                 for gate, value in enumerate(gates):
                     ref[t, :, gate, features] = value
