@@ -19,7 +19,7 @@ _STEP = 4
 """Bucket lengths are multiples of this."""
 _PACKED_LENGTH = 32
 """Positions of the shortest row where sentences are packed."""
-_DISTINCT_SHARE = 7 / 16
+_DISTINCT_SHARE = 15 / 32
 """Of a batch's slots: the smaller of two sizes that its distinct tokens may be padded to."""
 
 
