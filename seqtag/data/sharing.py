@@ -9,7 +9,10 @@ with `count` the word's in the training part, so that a word known well is judge
 of Krishnan and Manning (2006) that a token's label elsewhere in its document is evidence, without a second model.
 """
 
+import threading
+from array import array
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float32, Int
@@ -29,7 +32,8 @@ class Sharing:
     def __init__(self, table: TokenTable, strength: float) -> None:
         self._table = table
         self._strength = strength
-        self._rare: dict[str, tuple[str, float] | None] = {}
+        self._lock = threading.Lock()
+        self._forget()
 
     @classmethod
     def of(cls, table: TokenTable, strength: float) -> "Sharing | None":
@@ -41,10 +45,10 @@ class Sharing:
         arrays: Sequence[Float32[np.ndarray, "rows time tags"]],
         plans: Sequence[Plan],
         sentences: Sequence[Sequence[str]],
-        documents: Iterable[int],
+        documents: Sequence[int],
     ) -> list[Float32[np.ndarray, "rows time tags"]]:
         """The scores of batches after sharing; `plans` tell where in them the sentences stand."""
-        ends = np.cumsum([array.shape[0] * array.shape[1] for array in arrays]).tolist()
+        ends = np.cumsum([own.shape[0] * own.shape[1] for own in arrays]).tolist()
         firsts = [0] * len(sentences)
         for plan, begin in zip(plans, [0, *ends[:-1]], strict=True):
             for row, positions in enumerate(plan.rows):
@@ -52,17 +56,17 @@ class Sharing:
                 for position in positions:
                     firsts[position] = slot
                     slot += len(sentences[position])
-        flat = np.concatenate([array.reshape(-1, array.shape[-1]) for array in arrays])
+        flat = np.concatenate([own.reshape(-1, own.shape[-1]) for own in arrays])
         self(flat, sentences, firsts, documents)
         parts = np.split(flat, ends[:-1])
-        return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
+        return [part.reshape(own.shape) for part, own in zip(parts, arrays, strict=True)]
 
     def __call__(
         self,
         scores: Float32[np.ndarray, "slots tags"],
         sentences: Sequence[Sequence[str]],
-        first_slots: Iterable[int],
-        documents: Iterable[int],
+        first_slots: Sequence[int],
+        documents: Sequence[int],
     ) -> None:
         """Change `scores` in place.
 
@@ -72,37 +76,43 @@ class Sharing:
             first_slots: where in `scores` each sentence begins.
             documents: the number of the document that each is of.
         """
-        slots: list[int] = []
-        groups: list[int] = []
-        weights: list[float] = []
-        numbers: dict[tuple[int, str], int] = {}
-        for tokens, first, document in zip(sentences, first_slots, documents, strict=True):
-            for slot, token in enumerate(tokens, first):
-                if found := self._word(token):
-                    slots.append(slot)
-                    groups.append(numbers.setdefault((document, found[0]), len(numbers)))
-                    weights.append(found[1])
-        if len(numbers) == len(slots):  # no word occurs twice
-            return
-        group = np.array(groups)
-        sizes = np.bincount(group)
+        lengths = np.array([len(tokens) for tokens in sentences], np.int64)
+        forms, weights = self._looked_up(chain.from_iterable(sentences))
+        places = np.arange(len(forms)) + np.repeat(np.array(first_slots) - (np.cumsum(lengths) - lengths), lengths)
+        rare = np.flatnonzero(weights)
+        # A number for each word of each document.
+        names = np.repeat(np.array(documents, np.int64), lengths)[rare] * (1 + forms.max(initial=0)) + forms[rare]
+        _, group, sizes = np.unique(names, return_inverse=True, return_counts=True)
+        # Those that occur twice or more, word by word, each word's in order.
         shared = np.flatnonzero(sizes[group] > 1)
-        slot, group, weight = np.array(slots)[shared], group[shared], np.array(weights, np.float32)[shared]
+        shared = shared[group[shared].argsort(kind="stable")]
+        slot, weight, sizes = places[rare[shared]], weights[rare[shared]], sizes[sizes > 1]
+        if not len(slot):
+            return
         own = scores[slot]
-        sums = np.zeros((len(sizes), scores.shape[1]), np.float32)
-        np.add.at(sums, group, own)
-        scores[slot] = own + weight[:, None] * (sums[group] / sizes[group, None] - own)
+        means = np.add.reduceat(own, np.cumsum(sizes) - sizes) / sizes[:, None]
+        scores[slot] = own + weight[:, None] * (means.repeat(sizes, axis=0) - own)
 
-    def _word(self, token: str) -> tuple[str, float] | None:
-        """What the occurrences of a word have in common, and its weight; None of a word that shares nothing."""
-        try:
-            return self._rare[token]
-        except KeyError:
-            weight = self._strength / (self._strength + self._table.count(token))
-            if len(self._rare) >= _MOST:
-                self._rare.clear()
-            found = self._rare[token] = (token.lower(), weight) if weight >= _LEAST else None
-            return found
+    def _looked_up(self, tokens: Iterable[str]) -> tuple[Int[np.ndarray, " tokens"], Float32[np.ndarray, " tokens"]]:
+        """Of each token the number of its form without case, and its weight: 0 where it shares nothing."""
+        with self._lock:
+            if len(self._rows) >= _MOST:
+                self._forget()
+            rows = [self._rows.get(token) or self._add(token) for token in tokens]
+            return np.frombuffer(self._forms, np.int64)[rows], np.frombuffer(self._weights, np.float32)[rows]
+
+    def _forget(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+        # By row; no token has row 0.
+        self._forms, self._weights = array("q", [0]), array("f", [0.0])
+
+    def _add(self, token: str) -> int:
+        weight = self._strength / (self._strength + self._table.count(token))
+        row = self._rows[token] = len(self._forms)
+        self._forms.append(self._numbers.setdefault(token.lower(), len(self._numbers)))
+        self._weights.append(weight if weight >= _LEAST else 0.0)
+        return row
 
 
 def document_numbers(ids: Iterable[str | int | None]) -> Int[np.ndarray, " sentences"]:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,18 @@ def test_sentences_keep_their_places_in_batches() -> None:
     expected[0][0, 1] = expected[1][0, 0] = mean
     for own, other in zip(shared, expected, strict=True):
         np.testing.assert_allclose(own, other)
+
+
+def test_words_that_were_forgotten_share_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqtag.data.sharing._MOST", 1)
+    sharing = make_sharing(1.0)
+    sentences = [["Oslo", "Xyz"], ["Xyz", "oslo"]]
+    scores = np.arange(8, dtype=np.float32).reshape(4, 2)
+    first, second = scores.copy(), scores.copy()
+    sharing(first, sentences, [0, 2], [7, 7])
+    sharing(second, sentences, [0, 2], [7, 7])
+    assert not np.array_equal(first, scores)
+    np.testing.assert_array_equal(first, second)
 
 
 def test_nothing_is_shared_without_strength_or_by_a_model_of_whole_texts() -> None:
