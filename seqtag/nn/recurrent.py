@@ -2,9 +2,8 @@
 
 The equations are those of Flax's cells (`nnx.LSTMCell`, `nnx.GRUCell`, `nnx.SimpleCell`), which the tests compare with.
 What differs is how they are run. The input projection is one matrix product outside the loop; a single loop serves
-both directions; and the backward pass is written out, so that the gradient of the recurrent kernel is one product
-after the loop instead of a sum inside it, and that all of the gates' gradients that needs no step before it is had for
-all steps at once, before the loop.
+both directions; and the backward pass is written out. What it can know of a gradient without those of later steps it
+computes for all steps at once, before its loop; the gradient of the recurrent kernel is one product after it.
 
 Sentence boundaries are data: the state is reset before a sentence's first token, and before its last one when reading
 backwards. Padding therefore never reaches a real token, and a row may hold several sentences.
@@ -26,7 +25,7 @@ does that cannot cut arrays up."""
 
 
 class Slopes(NamedTuple):
-    """What the gradient of a step is multiplied by on its way back: known before any gradient is."""
+    """What the gradient of a step is multiplied by on its way back."""
 
     gates: tuple[Gates, ...]
     """Of the projected inputs first, of the projected hidden state last; one for both where they are the same."""
@@ -51,8 +50,7 @@ class Cell(NamedTuple):
     """`(before, inputs, recurrent) -> (after, kept)`: from the state, the projected input and the projected hidden
     state to the next state, whose first element is the output, and what `slopes` needs."""
     slopes: Callable[[Carry, Carry, Gates], Slopes]
-    """`(before, after, kept) -> slopes`: all of the gradient of `step` that does not depend on what comes after it, so
-    that it can be had for all steps at once."""
+    """`(before, after, kept) -> slopes`: what can be known of the gradient of `step` without that of later steps."""
     pull: Callable[[tuple[Array, ...], Carry], tuple[Carry, tuple[Array, ...]]]
     """`(slopes.states, d_after) -> (d_before, multipliers)`: the gradient of the state before, but for the way through
     the recurrent kernel, and for each gate what its slopes are to be multiplied by."""
