@@ -39,5 +39,5 @@ class Devices:
 
     def spread_batch(self, batch: Batch) -> Batch:
         """A batch with its rows divided among the devices; each has all its distinct tokens."""
-        places = {field: self.copied if field == "tokens" else self.spread for field in Batch._fields}
-        return Batch(**{field: jax.device_put(part, places[field]) for field, part in batch._asdict().items()})
+        places: dict[str, Any] = {field: self.copied if field == "tokens" else self.spread for field in Batch._fields}
+        return jax.device_put(batch, Batch(**places))

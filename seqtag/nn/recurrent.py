@@ -320,19 +320,20 @@ def _backward(cell: Cell, precision: Any, residuals: Any, d_output: Array) -> tu
 
     def step(count: Array, loop: tuple[Carry, tuple[Array, ...]]) -> tuple[Carry, tuple[Array, ...]]:
         t = time - 1 - count
-        d_after, stacks = loop
+        d_after, d_gates = loop
         # Of the step after this one; at the last there is no gradient yet.
         d_after = tuple(state * _at(keep, jnp.minimum(t + 1, time - 1)) for state in d_after)
         d_after = (d_after[0] + _at(d_output, t), *d_after[1:])
         d_before, multipliers = cell.pull(tuple(_at(stack, t) for stack in slopes.states), d_after)
         multiplier = jnp.concatenate(multipliers, axis=-1)
-        own = [_at(stack, t) * multiplier for stack in stacks]
-        # Gradients take the places of their slopes: to write elsewhere costs time.
-        stacks = tuple(_set(stack, value, t) for stack, value in zip(stacks, own, strict=True))
-        return (d_before[0] + _product(own[-1], transposed, precision), *d_before[1:]), stacks
+        own = [_at(stack, t) * multiplier for stack in slopes.gates]
+        # Not in the places of their slopes: where a batch has one row, XLA copies a stack that is both read and written.
+        d_gates = tuple(_set(stack, value, t) for stack, value in zip(d_gates, own, strict=True))
+        return (d_before[0] + _product(own[-1], transposed, precision), *d_before[1:]), d_gates
 
     d_carry = (jnp.zeros(d_output[:, 0].shape, jnp.float32),) * cell.states
-    _, d_gates = lax.fori_loop(0, time, step, (d_carry, slopes.gates))
+    stacks = tuple(jnp.zeros_like(stack) for stack in slopes.gates)
+    _, d_gates = lax.fori_loop(0, time, step, (d_carry, stacks))
     d_inputs, d_recurrents = d_gates[0], d_gates[-1]
     d_kernels = gradient_of_kernels(states[0], d_recurrents, keep, precision)
     return d_inputs, d_kernels, jnp.zeros_like(keep)  # boundaries are not learned
