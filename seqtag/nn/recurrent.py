@@ -327,7 +327,7 @@ def _backward(cell: Cell, precision: Any, residuals: Any, d_output: Array) -> tu
         d_before, multipliers = cell.pull(tuple(_at(stack, t) for stack in slopes.states), d_after)
         multiplier = jnp.concatenate(multipliers, axis=-1)
         own = [_at(stack, t) * multiplier for stack in slopes.gates]
-        # Not in the places of their slopes: where a batch has one row, XLA copies a stack that is both read and written.
+        # Not in the places of the slopes: where a batch has one row, XLA copies a stack that is both read and written.
         d_gates = tuple(_set(stack, value, t) for stack, value in zip(d_gates, own, strict=True))
         return (d_before[0] + _product(own[-1], transposed, precision), *d_before[1:]), d_gates
 
