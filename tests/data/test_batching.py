@@ -125,7 +125,7 @@ def test_each_distinct_token_is_there_once(tokens: list[str], two_sizes: bool) -
     assert min(ids) >= 2, "padding and the unknown word come first"
     assert not batch.token_ids[0, len(tokens) :].any()
     assert batch.tokens.word_ids[:2].tolist() == [0, 1]
-    assert len(batch.tokens.word_ids) == (19 if two_sizes and len(set(tokens)) <= 17 else 42)
+    assert len(batch.tokens.word_ids) == (20 if two_sizes and len(set(tokens)) <= 18 else 42)
 
 
 def test_long_words_show_both_ends_to_the_character_encoder() -> None:
