@@ -20,7 +20,8 @@ _STEP = 4
 _PACKED_LENGTH = 32
 """Positions of the shortest row where sentences are packed."""
 _DISTINCT_SHARE = 15 / 32
-"""Of a batch's slots: the smaller of two sizes that its distinct tokens may be padded to."""
+"""Of a batch's slots: the smaller of two sizes that its distinct tokens may be padded to, which most batches
+of running text do not reach."""
 
 
 class Buckets(NamedTuple):

@@ -157,7 +157,7 @@ def project(
 ) -> Float[Array, "directions rows gates"]:
     """The matrix product of inputs and input kernels.
 
-    Its gradient is written out, as the derived one has the kernels' come out transposed, at twice the time.
+    Its gradient is written out: of the derived one that of the kernels comes out transposed, which takes longer.
     """
     return _product(values, kernels, precision)
 
