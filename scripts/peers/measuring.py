@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 SENTENCE = "Ada Lovelace met Charles Babbage in London ."
 PIECES = re.compile(r"\w+|[^\w\s]")
 """Tokens of raw text, for peers without a tokenizer of their own."""
-_PROBED = 20
+PROBED = 20
 """One sentence in so many is tagged first, to warm up and to see how many can be tagged in the time given."""
 
 
@@ -57,10 +57,10 @@ def rate(run: Callable[[list[Any]], Any], items: Sequence[Any], counts: Sequence
 
     All items are taken several times where there is time for it, and every n-th where there is not.
     """
-    run(list(items[::_PROBED]))
+    run(list(items[::PROBED]))
     start = time.perf_counter()
-    run(list(items[::_PROBED]))
-    passes = seconds / ((time.perf_counter() - start) * _PROBED)
+    run(list(items[::PROBED]))
+    passes = seconds / ((time.perf_counter() - start) * PROBED)
     step, times = max(1, math.ceil(1 / passes)), max(1, int(passes))
     chosen, tokens = list(items[::step]) * times, sum(counts[::step]) * times
     start, busy = time.perf_counter(), time.process_time()

@@ -95,8 +95,11 @@ class RecurrentLayer(nnx.Module):
     ) -> Float[Array, "directions time batch gates"]:
         """Inputs times input kernels, of all directions or of those in `own`."""
         kernels, biases = self.input_kernels[...][own], self.biases[...][own]
-        products = project(jnp.dtype(self.precision), rows_of(values), kernels) + biases[:, None]
-        return products.reshape(*values.shape[:3], -1)
+        # The bias is the kernel's last row: added afterwards it would take another pass over all that is projected.
+        kernels = jnp.concatenate([kernels, biases[:, None]], axis=1)
+        rows = rows_of(values)
+        rows = jnp.concatenate([rows, jnp.ones((*rows.shape[:2], 1))], axis=2)
+        return project(jnp.dtype(self.precision), rows, kernels).reshape(*values.shape[:3], -1)
 
     def initial_carry(self, batch: int) -> Carry:
         """The state before a sentence."""

@@ -25,8 +25,8 @@ Sentence = Sequence[str]
 
 _ROW = 128
 """Positions of the usual row, which several sentences share."""
-_FEW, _MANY = 8, 32
-"""Rows of the usual batches: enough for good matrix products, and fewer where there is little to do."""
+_ROWS = (8, 16, 32)
+"""Rows of the usual batches: enough for good matrix products, and fewer where there is less to do."""
 _SHORTEST_ROW = 32
 _DISTINCT = 200_000
 """Tokens whose integers are kept."""
@@ -90,23 +90,27 @@ class Engine:
         programs = self._emissions if self._sharing else self._outputs
         return [programs(batch.shape, self._params, self._constants, batch) for batch in job.batches]
 
-    def finish(self, job: Job, started: Sequence[Any]) -> list[Prediction]:
-        """The tagging of each sentence of a job."""
+    def read(self, job: Job, started: Sequence[Any]) -> list[Outputs]:
+        """What the heads make of the batches, then of each long sentence.
+
+        Waits for the scores of the batches where words of a document share them; the rest is left to the device.
+        """
         if self._sharing is None:
-            of_batches: Sequence[Any] = started
-            of_long = [self._long_outputs(job.sentences[position], job.windows) for position in job.long]
-        else:
-            scores = self._shared(self._sharing, job, started)
-            of_batches = [self._read_batch(*pair) for pair in zip(scores, job.batches, strict=False)]
-            of_long = [self._read_long(own[0]) for own in scores[len(started) :]]
+            return [*started, *(self._long_outputs(job.sentences[position], job.windows) for position in job.long)]
+        scores = self._shared(self._sharing, job, started)
+        of_batches = [self._read_batch(*pair) for pair in zip(scores, job.batches, strict=False)]
+        return [*of_batches, *(self._read_long(own[0]) for own in scores[len(started) :])]
+
+    def finish(self, job: Job, outputs: Sequence[Outputs]) -> list[Prediction]:
+        """The tagging of each sentence of a job, from what `read` gave."""
         found: dict[int, Prediction] = {}
-        for plan, outputs in zip(job.plans, of_batches, strict=True):
+        for plan, of_batch in zip(job.plans, outputs, strict=False):
             lengths = [[len(job.sentences[job.short[sentence]]) for sentence in row] for row in plan.rows]
-            sentences = self._decoder.sentences(lengths, jax.tree.map(np.asarray, outputs))
+            sentences = self._decoder.sentences(lengths, jax.tree.map(np.asarray, of_batch))
             found.update(zip((job.short[sentence] for sentence in plan.sentences), sentences, strict=True))
-        for position, outputs in zip(job.long, of_long, strict=True):
+        for position, of_sentence in zip(job.long, outputs[len(job.plans) :], strict=True):
             length = len(job.sentences[position])
-            (found[position],) = self._decoder.sentences([[length]], jax.tree.map(np.asarray, outputs))
+            (found[position],) = self._decoder.sentences([[length]], jax.tree.map(np.asarray, of_sentence))
         return [found[position] for position in range(len(job.sentences))]
 
     def n_best(self, job: Job, count: int) -> list[list[tuple[float, Prediction]]]:
@@ -256,13 +260,13 @@ def _buckets(lengths: np.ndarray, packed: bool, least: int) -> Buckets:
     if packed and total <= 2 * _ROW:
         row = _doubled(_SHORTEST_ROW, total)
         return Buckets((row,), row, packed, least)
-    slots = (_FEW if total <= _FEW * _ROW else _MANY) * _ROW
+    slots = _rows(-(-total // _ROW), _ROWS[-1]) * _ROW
     return Buckets((_ROW,) if packed else (_SHORTEST_ROW, _ROW), slots, packed, least).covering(longest)
 
 
 def _rows(needed: int, most: int) -> int:
-    """Rows of a batch: all that its shape may have, or few where those do."""
-    return _FEW if needed <= _FEW < most else most
+    """Rows of a batch: all that its shape may have, or fewer where those do."""
+    return next((rows for rows in _ROWS if needed <= rows < most), most)
 
 
 def _doubled(length: int, least: int) -> int:

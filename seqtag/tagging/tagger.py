@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqtag.batch import Outputs
 from seqtag.data.ahead import prepared_ahead
 from seqtag.data.decoding import Prediction, ScoredSpan
 from seqtag.data.sharing import document_numbers
@@ -78,7 +79,7 @@ class Tagger:
         """The tagged text; arguments are those of `tag`. Nothing is read ahead."""
         options = self._options(min_score, n_best, split_sentences, window, overlap)
         work = self._prepare([text], 0, options)
-        return self._finish(work, self._engine.start(work.job), options)[0]
+        return self._finish(work, self._engine.read(work.job, self._engine.start(work.job)), options)[0]
 
     def tag(
         self,
@@ -112,14 +113,17 @@ class Tagger:
         return self._tag(texts, options)
 
     def _tag(self, texts: Iterable[Input], options: Options) -> Iterator[Document]:
-        running: tuple[_Work, list[Any]] | None = None
-        for work in prepared_ahead(lambda part: self._prepare(part[1], part[0], options), _parts(texts), depth=1):
-            started = self._engine.start(work.job)
-            if running:  # the device has the next part to do while this one is put together
-                yield from self._finish(*running, options)
-            running = work, started
-        if running:
-            yield from self._finish(*running, options)
+        # The device does one thing after another. While it scores a part, the one before is read from its scores, and
+        # the one before that put together: what has been asked of the device for that is done by then.
+        scored: tuple[_Work, list[Any]] | None = None
+        being_read: tuple[_Work, list[Outputs]] | None = None
+        works = prepared_ahead(lambda part: self._prepare(part[1], part[0], options), _parts(texts), depth=1)
+        for work in itertools.chain(works, (None, None)):
+            started = work and (work, self._engine.start(work.job))
+            read = scored and (scored[0], self._engine.read(scored[0].job, scored[1]))
+            if being_read:
+                yield from self._finish(*being_read, options)
+            scored, being_read = started, read
 
     def save(self, path: str | Path) -> None:
         """Write the model folder, its card included. Raises InputError where there is something at `path` already."""
@@ -172,8 +176,8 @@ class Tagger:
         weights = sentences[0].attention or ()
         return replace(document, labelled=True, label=label, score=labels[label], labels=labels, attention=weights)
 
-    def _finish(self, work: _Work, started: list[Any], options: Options) -> list[Document]:
-        tagged = iter(self._engine.finish(work.job, started))
+    def _finish(self, work: _Work, outputs: list[Outputs], options: Options) -> list[Document]:
+        tagged = iter(self._engine.finish(work.job, outputs))
         ranked = iter(self._engine.n_best(work.job, options.n_best) if options.n_best else ())
         documents = []
         for text in work.texts:

@@ -1,6 +1,7 @@
 """Tagging: offsets point at the text, batches and windows change nothing, scores are probabilities."""
 
 import itertools
+import random
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -97,7 +98,7 @@ def test_a_sentence_too_long_for_a_row_is_tagged_as_if_it_were_in_one(
     kind: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tiny_model(**kind)
-    words = (WORDS * 9)[:150]
+    words = random.Random(0).choices(WORDS, k=150)  # repeated, they would have taggings of one probability
     whole = seqtag.Tagger(model)(words, n_best=3)
     monkeypatch.setattr(engine, "LONGEST_ROW", 32)
     cut = seqtag.Tagger(model)
