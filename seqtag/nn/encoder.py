@@ -82,24 +82,30 @@ class RecurrentLayer(nnx.Module):
     ) -> Float[Array, "batch time hidden"]:
         """The same for tagging, from each distinct token's values and which token stands where."""
         precision = jnp.dtype(self.precision)
-        values = jnp.broadcast_to(tokens, (self.directions, 1, *tokens.shape))
-        projected = self._projected(values)[:, 0]
+        # One product for all directions, so that the tokens need not be there for each.
+        kernels = self._kernels().swapaxes(0, 1)
+        products: Array = project(precision, _with_ones(tokens[None]), kernels.reshape(1, len(kernels), -1))
+        projected = products.reshape(len(tokens), self.directions, -1)
         cell, kernels = CELLS[self.cell], self.recurrent_kernels[...]
         if self.backend == "scan":
             return side_by_side(recurrent_layer_of_tokens(cell, projected, token_ids, kernels, starts, ends, precision))
-        inputs = jax.vmap(lambda table, ids: table[ids])(projected, in_reading_order(token_ids.T, self.directions))
+        ids = in_reading_order(token_ids.T, self.directions)
+        inputs = jax.vmap(lambda table, ids: table[ids], in_axes=(1, 0))(projected, ids)
         return side_by_side(layer_of(self.backend)(cell, inputs, kernels, starts, ends, precision))
+
+    def _kernels(self, own: slice = slice(None)) -> Float[Array, "directions features gates"]:
+        """The input kernels of all directions or of those in `own`, with their biases as a last row.
+
+        Added after the product, the biases would take another pass over all that is projected, and another place.
+        """
+        return jnp.concatenate([self.input_kernels[...][own], self.biases[...][own, None]], axis=1)
 
     def _projected(
         self, values: Float[Array, "directions time batch features"], own: slice = slice(None)
     ) -> Float[Array, "directions time batch gates"]:
         """Inputs times input kernels, of all directions or of those in `own`."""
-        kernels, biases = self.input_kernels[...][own], self.biases[...][own]
-        # The bias is the kernel's last row: added afterwards it would take another pass over all that is projected.
-        kernels = jnp.concatenate([kernels, biases[:, None]], axis=1)
-        rows = rows_of(values)
-        rows = jnp.concatenate([rows, jnp.ones((*rows.shape[:2], 1))], axis=2)
-        return project(jnp.dtype(self.precision), rows, kernels).reshape(*values.shape[:3], -1)
+        products: Array = project(jnp.dtype(self.precision), _with_ones(rows_of(values)), self._kernels(own))
+        return products.reshape(*values.shape[:3], -1)
 
     def initial_carry(self, batch: int) -> Carry:
         """The state before a sentence."""
@@ -181,3 +187,8 @@ class Encoder(nnx.Module):
             values = dropout(values, self.layer_dropout, layer_key, self.locked_dropout)
             values = layer(values, starts, ends)
         return values
+
+
+def _with_ones(rows: Float[Array, "directions rows features"]) -> Float[Array, "directions rows inputs"]:
+    """One feature more, by which biases are multiplied."""
+    return jnp.concatenate([rows, jnp.ones((*rows.shape[:2], 1), rows.dtype)], axis=2)

@@ -197,7 +197,7 @@ def recurrent_layer(
 
 def recurrent_layer_of_tokens(
     cell: Cell,
-    projected: Float[Array, "directions distinct gates"],
+    projected: Float[Array, "distinct directions gates"],
     token_ids: Int[Array, "batch time"],
     kernels: Float[Array, "directions hidden gates"],
     starts: Bool[Array, "batch time"],
@@ -205,10 +205,10 @@ def recurrent_layer_of_tokens(
     precision: Any = jnp.float32,
 ) -> Float[Array, "directions time batch hidden"]:
     """The same where tokens recur, for tagging: each distinct token is projected once, and looked up in the loop."""
-    directions, distinct, gates = projected.shape
+    distinct, directions, gates = projected.shape
     # One table for all directions, so that a step looks up in one place.
-    table = projected.reshape(directions * distinct, gates)
-    ids = in_reading_order(token_ids.T, directions) + distinct * jnp.arange(directions)[:, None, None]
+    table = projected.reshape(distinct * directions, gates)
+    ids = in_reading_order(token_ids.T, directions) * directions + jnp.arange(directions)[:, None, None]
     keep = keep_of(starts, ends, directions)
     return _loop(cell, precision, lambda t: table[_at(ids, t)], kernels, keep)[0][0]
 
