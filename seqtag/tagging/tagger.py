@@ -93,7 +93,7 @@ class Tagger:
     ) -> Iterator[Document]:
         """A document for each text, in order, as they are asked for.
 
-        `texts` may be endless: a few hundred thousand characters are read ahead and no more is kept. Batches are formed
+        `texts` may be endless: up to a million characters are read ahead and no more is kept. Batches are formed
         across texts, in shapes that do not depend on them, so that after the first ones nothing is compiled.
 
         Args:
