@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_bytes(finished: Path, corpus: Path, tmp_pa
     ],
 )
 def test_a_killed_run_ends_in_the_same_bytes(corpus: Path, tmp_path: Path, more: dict) -> None:
-    arguments = settings(corpus, training__epochs=14, training__checkpoint_steps=3, **more)
+    arguments = settings(corpus, training__epochs=9, training__checkpoint_steps=3, **more)
     train.main([*arguments, "--output", str(tmp_path / "whole")])
     killed = tmp_path / "killed"
     for _ in range(2):
