@@ -79,7 +79,7 @@ class Tagger:
         """The tagged text; arguments are those of `tag`. Nothing is read ahead."""
         options = self._options(min_score, n_best, split_sentences, window, overlap)
         work = self._prepare([text], 0, options)
-        return self._finish(work, self._engine.read(work.job, self._engine.start(work.job)), options)[0]
+        return next(self._finish(work, self._engine.read(work.job, self._engine.start(work.job)), options))
 
     def tag(
         self,
@@ -176,15 +176,14 @@ class Tagger:
         weights = sentences[0].attention or ()
         return replace(document, labelled=True, label=label, score=labels[label], labels=labels, attention=weights)
 
-    def _finish(self, work: _Work, outputs: list[Outputs], options: Options) -> list[Document]:
+    def _finish(self, work: _Work, outputs: list[Outputs], options: Options) -> Iterator[Document]:
+        """The documents, one at a time: those that nobody keeps are gone before the garbage collector has seen them."""
         tagged = iter(self._engine.finish(work.job, outputs))
         ranked = iter(self._engine.n_best(work.job, options.n_best) if options.n_best else ())
-        documents = []
         for text in work.texts:
             count = len(text.sentences)
             own, best = list(itertools.islice(tagged, count)), list(itertools.islice(ranked, count))
-            documents.append(self._labelled(_document(text, own, best, options), own))
-        return documents
+            yield self._labelled(_document(text, own, best, options), own)
 
 
 def _parts(texts: Iterable[Input]) -> Iterator[tuple[int, list[Input]]]:
