@@ -83,8 +83,8 @@ class RecurrentLayer(nnx.Module):
         """The same for tagging, from each distinct token's values and which token stands where."""
         precision = jnp.dtype(self.precision)
         # One product for all directions, so that the tokens need not be there for each.
-        kernels = self._kernels().swapaxes(0, 1)
-        products: Array = project(precision, _with_ones(tokens[None]), kernels.reshape(1, len(kernels), -1))
+        joined = jnp.concatenate(list(self._kernels()), axis=1)
+        products: Array = project(precision, _with_ones(tokens[None]), joined[None])
         projected = products.reshape(len(tokens), self.directions, -1)
         cell, kernels = CELLS[self.cell], self.recurrent_kernels[...]
         if self.backend == "scan":

@@ -104,7 +104,7 @@ class Engine:
     def finish(self, job: Job, outputs: Sequence[Outputs]) -> list[Prediction]:
         """The tagging of each sentence of a job, from what `read` gave."""
         found: dict[int, Prediction] = {}
-        for plan, of_batch in zip(job.plans, outputs, strict=False):
+        for plan, of_batch in zip(job.plans, outputs[: len(job.plans)], strict=True):
             lengths = [[len(job.sentences[job.short[sentence]]) for sentence in row] for row in plan.rows]
             sentences = self._decoder.sentences(lengths, jax.tree.map(np.asarray, of_batch))
             found.update(zip((job.short[sentence] for sentence in plan.sentences), sentences, strict=True))
