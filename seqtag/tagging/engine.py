@@ -93,7 +93,8 @@ class Engine:
     def read(self, job: Job, started: Sequence[Any]) -> list[Outputs]:
         """What the heads make of the batches, then of each long sentence.
 
-        Waits for the scores of the batches where words of a document share them; the rest is left to the device.
+        Waits for the scores of the batches where words of a document share them, and for long sentences, which are read
+        piece by piece; the rest is left to the device.
         """
         if self._sharing is None:
             return [*started, *(self._long_outputs(job.sentences[position], job.windows) for position in job.long)]
