@@ -1,7 +1,7 @@
 """Integers to tags, spans and labels: the way back from what the network gives."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,8 +35,75 @@ class Prediction(NamedTuple):
     """The weight of each token in the label, where the model pools by attention."""
 
 
+class Predictions:
+    """The sentences of a batch, row by row, each put together when it is asked for.
+
+    What is kept are a few lists for the whole batch. With objects for each sentence, the garbage collector would go
+    over those of all that is being tagged, again and again.
+    """
+
+    def __init__(
+        self, lengths: Sequence[Sequence[int]], slots: "Slots", label_probabilities: Any = None, attention: Any = None
+    ) -> None:
+        """All but `lengths` may be of more rows, which are padding.
+
+        Args:
+            lengths: of the sentences of each row, in tokens.
+            slots: what was said of each token of the rows.
+            label_probabilities: [batch, sentences, classes].
+            attention: [batch, time].
+        """
+        self._slots = slots
+        self._label_probabilities = label_probabilities
+        self._attention = None if attention is None else attention.ravel()
+        self._firsts: list[int] = []
+        self._ends: list[int] = []
+        self._places: list[tuple[int, int]] = []
+        """Row, and number in it."""
+        for row, row_lengths in enumerate(lengths):
+            first = row * slots.time
+            for number, length in enumerate(row_lengths):
+                self._firsts.append(first)
+                self._places.append((row, number))
+                first += length
+                self._ends.append(first)
+        starts = [start for _, start, _, _ in slots.spans]
+        self._span_firsts = np.searchsorted(starts, self._firsts).tolist()
+        self._span_ends = np.searchsorted(starts, self._ends).tolist()
+
+    def __len__(self) -> int:
+        return len(self._firsts)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, index: int) -> Prediction:
+        slots, first, end = self._slots, self._firsts[index], self._ends[index]
+        spans = [
+            ScoredSpan(label, start - first, stop - first, score)
+            for label, start, stop, score in slots.spans[self._span_firsts[index] : self._span_ends[index]]
+        ]
+        found = Prediction(slots.tags[first:end], slots.scores[first:end], slots.outside[first:end], spans)
+        if self._label_probabilities is None:
+            return found
+        attention = None if self._attention is None else self._attention[first:end].tolist()
+        return found._replace(label_probabilities=self._label_probabilities[self._places[index]], attention=attention)
+
+
+class Slots(NamedTuple):
+    """What is said of each token of a batch, one row after another, padding included."""
+
+    time: int
+    """Slots of a row."""
+    tags: list[str]
+    scores: list[float]
+    outside: Float[np.ndarray, " slots"]
+    spans: list[tuple[str, int, int, float]]
+    """Label, first slot, end (exclusive) and probability, in order."""
+
+
 class OutputDecoder:
-    """Reads whole batches at once: what is done for each sentence is to cut pieces out of lists."""
+    """Reads whole batches at once: what is left for each sentence is to cut pieces out of lists."""
 
     def __init__(self, tags: Sequence[str]) -> None:
         """`tags` are the model's, in IOB2 or BIOES."""
@@ -47,7 +114,7 @@ class OutputDecoder:
         self._begins = np.array([prefix in "BS" for prefix, _ in split])
         self._inside = np.array([prefix in "IE" for prefix, _ in split])
 
-    def sentences(self, lengths: Sequence[Sequence[int]], outputs: Outputs) -> list[Prediction]:
+    def sentences(self, lengths: Sequence[Sequence[int]], outputs: Outputs) -> Predictions:
         """The sentences of a batch, row by row.
 
         Args:
@@ -55,53 +122,30 @@ class OutputDecoder:
             outputs: arrays of numpy.
         """
         if outputs.tagged is None:
-            found = [
-                Prediction(["O"] * length, [1.0] * length, np.ones(length, np.float32), [])
-                for row_lengths in lengths
-                for length in row_lengths
-            ]
+            time = max(map(sum, lengths)) if outputs.attention is None else outputs.attention.shape[1]
+            count = len(lengths) * time
+            slots = Slots(time, ["O"] * count, [1.0] * count, np.ones(count, np.float32), [])
         else:
-            found = self.tagged_sentences(lengths, outputs.tagged)
+            slots = self._slots(outputs.tagged)
         if outputs.label_scores is None:
-            return found
-        probabilities = np.exp(np.asarray(outputs.label_scores))
-        places = [(row, number) for row, row_lengths in enumerate(lengths) for number in range(len(row_lengths))]
-        found = [
-            one._replace(label_probabilities=probabilities[row, number])
-            for one, (row, number) in zip(found, places, strict=True)
-        ]
-        if outputs.attention is None:
-            return found
-        weights = np.asarray(outputs.attention)
-        firsts = [np.cumsum([0, *row_lengths]) for row_lengths in lengths]
-        return [
-            one._replace(attention=weights[row, firsts[row][number] : firsts[row][number + 1]].tolist())
-            for one, (row, number) in zip(found, places, strict=True)
-        ]
+            return Predictions(lengths, slots)
+        return Predictions(lengths, slots, np.exp(outputs.label_scores), outputs.attention)
 
-    def tagged_sentences(self, lengths: Sequence[Sequence[int]], tagged: Tagged) -> list[Prediction]:
+    def tagged_sentences(self, lengths: Sequence[Sequence[int]], tagged: Tagged) -> Predictions:
         """The same from well-formed taggings alone."""
-        ids = np.asarray(tagged.tags)
-        time = ids.shape[1]
-        flat = ids.ravel()
-        tags, scores = self._shown[flat].tolist(), np.asarray(tagged.scores).ravel().tolist()
-        outside = np.asarray(tagged.outside).ravel()
-        starts, ends, span_scores = self._spans(flat, tagged)
+        return Predictions(lengths, self._slots(tagged))
+
+    def _slots(self, tagged: Tagged) -> Slots:
+        flat = tagged.tags.ravel()
+        starts, ends, scores = self._spans(flat, tagged)
         labels = self._labels[flat[starts]].tolist()
-        spans = list(zip(labels, starts.tolist(), ends.tolist(), span_scores.tolist(), strict=True))
-        sentences, taken = [], 0
-        for row, row_lengths in enumerate(lengths):
-            first = row * time
-            for length in row_lengths:
-                last = first + length
-                own = []
-                while taken < len(spans) and spans[taken][1] < last:
-                    label, start, end, score = spans[taken]
-                    own.append(ScoredSpan(label, start - first, end - first, score))
-                    taken += 1
-                sentences.append(Prediction(tags[first:last], scores[first:last], outside[first:last], own))
-                first = last
-        return sentences
+        return Slots(
+            time=tagged.tags.shape[1],
+            tags=self._shown[flat].tolist(),
+            scores=tagged.scores.ravel().tolist(),
+            outside=tagged.outside.ravel(),
+            spans=list(zip(labels, starts.tolist(), ends.tolist(), scores.tolist(), strict=True)),
+        )
 
     def _spans(
         self, flat: Int[np.ndarray, " slots"], tagged: Tagged

@@ -1,8 +1,9 @@
 """Sentences through the network: batches of few shapes, long sentences in pieces or windows, the n best taggings."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import jax
@@ -102,17 +103,19 @@ class Engine:
         of_batches = [self._read_batch(*pair) for pair in zip(scores, job.batches, strict=False)]
         return [*of_batches, *(self._read_long(own[0]) for own in scores[len(started) :])]
 
-    def finish(self, job: Job, outputs: Sequence[Outputs]) -> list[Prediction]:
-        """The tagging of each sentence of a job, from what `read` gave."""
-        found: dict[int, Prediction] = {}
-        for plan, of_batch in zip(job.plans, outputs[: len(job.plans)], strict=True):
-            lengths = [[len(job.sentences[job.short[sentence]]) for sentence in row] for row in plan.rows]
-            sentences = self._decoder.sentences(lengths, jax.tree.map(np.asarray, of_batch))
-            found.update(zip((job.short[sentence] for sentence in plan.sentences), sentences, strict=True))
-        for position, of_sentence in zip(job.long, outputs[len(job.plans) :], strict=True):
-            length = len(job.sentences[position])
-            (found[position],) = self._decoder.sentences([[length]], jax.tree.map(np.asarray, of_sentence))
-        return [found[position] for position in range(len(job.sentences))]
+    def finish(self, job: Job, outputs: Sequence[Outputs]) -> Iterator[Prediction]:
+        """The tagging of each sentence of a job, in order, from what `read` gave; each made when it is asked for."""
+        rows = [[[job.short[sentence] for sentence in row] for row in plan.rows] for plan in job.plans]
+        rows += [[[position]] for position in job.long]
+        batches, places = [0] * len(job.sentences), [0] * len(job.sentences)
+        for batch, of_batch in enumerate(rows):
+            for place, position in enumerate(chain.from_iterable(of_batch)):
+                batches[position], places[position] = batch, place
+        found = [
+            self._decoder.sentences([[len(job.sentences[position]) for position in row] for row in of_batch], host)
+            for of_batch, host in zip(rows, jax.tree.map(np.asarray, list(outputs)), strict=True)
+        ]
+        return (found[batch][place] for batch, place in zip(batches, places, strict=True))
 
     def n_best(self, job: Job, count: int) -> list[list[tuple[float, Prediction]]]:
         """For each sentence its `count` most probable taggings with their log probabilities, best first; or all."""

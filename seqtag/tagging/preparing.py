@@ -1,7 +1,7 @@
 """What the caller gives, as sentences of tokens: raw text is tokenized and split, lists of tokens stay as they are."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from seqtag.document import InDocument
 from seqtag.errors import InputError
@@ -17,14 +17,33 @@ class Prepared(NamedTuple):
     """A text with its tokens and sentences."""
 
     text: str
-    offsets: Sequence[tuple[int, int]]
-    """Start and end of each token in `text`, in characters."""
-    tokens: list[str]
-    sentences: list[tuple[int, int]]
+    tokens: tuple[str, ...]
+    sentences: tuple[tuple[int, int], ...]
     """First token and end (exclusive) of each sentence; none is empty."""
     pretokenized: bool
     document: str | int | None
     """Name of the document that it is part of; None where it is one."""
+
+    def offsets(self) -> Offsets:
+        """Start and end of each token in `text`, in characters."""
+        return Offsets(self.text, self.tokens, self.pretokenized)
+
+
+class PreparedTexts:
+    """Some texts, kept column by column.
+
+    The garbage collector leaves strings, numbers and tuples of them alone. It would go over a `Prepared` of each text
+    again and again.
+    """
+
+    def __init__(self, texts: Iterable[Prepared]) -> None:
+        self._columns: tuple[list[Any], ...] = tuple([] for _ in Prepared._fields)
+        for text in texts:
+            for column, value in zip(self._columns, text, strict=True):
+                column.append(value)
+
+    def __iter__(self) -> Iterator[Prepared]:
+        return map(Prepared, *self._columns)
 
 
 def prepare(given: Input, place: str, chunks: Chunks, by_sentence: bool = True) -> Prepared:
@@ -40,17 +59,12 @@ def prepare(given: Input, place: str, chunks: Chunks, by_sentence: bool = True) 
     if isinstance(given, InDocument):
         given, document = given.given, given.document
     if isinstance(given, str):
-        tokens = chunks.tokens(given)
-        offsets = Offsets(given, tokens)
-        sentences = split_sentences(given, offsets) if by_sentence else [(0, len(tokens))] * bool(tokens)
-        return Prepared(given, offsets, tokens, sentences, False, document)
+        tokens = tuple(chunks.tokens(given))
+        sentences = split_sentences(given, Offsets(given, tokens)) if by_sentence else [(0, len(tokens))] * bool(tokens)
+        return Prepared(given, tokens, tuple(sentences), False, document)
     if not isinstance(given, list | tuple) or not all(isinstance(token, str) for token in given):
         raise InputError(f"{place}: neither a string nor a list of strings, but {_kind(given)}")
-    offsets, position = [], 0
-    for token in given:
-        offsets.append((position, position + len(token)))
-        position += len(token) + 1
-    return Prepared(" ".join(given), offsets, list(given), [(0, len(given))] * bool(given), True, document)
+    return Prepared(" ".join(given), tuple(given), ((0, len(given)),) * bool(given), True, document)
 
 
 def _kind(given: object) -> str:

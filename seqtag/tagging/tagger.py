@@ -21,7 +21,7 @@ from seqtag.tagging.engine import Engine, Job
 from seqtag.tagging.model_directory import TrainedModel, find_model, load_model, push_model, save_model
 from seqtag.tagging.offsets import Offsets
 from seqtag.tagging.options import Options, make_options
-from seqtag.tagging.preparing import Input, Prepared, prepare
+from seqtag.tagging.preparing import Input, Prepared, PreparedTexts, prepare
 
 _CHARACTERS = 200_000
 """Characters of text taken at a time: some ten full batches."""
@@ -34,7 +34,7 @@ _LONGEST_DOCUMENT = 20 * _CHARACTERS
 class _Work(NamedTuple):
     """Some texts made ready."""
 
-    texts: list[Prepared]
+    texts: PreparedTexts
     job: Job
 
 
@@ -154,10 +154,10 @@ class Tagger:
         return make_options(min_score, n_best, split_sentences, window, overlap)
 
     def _prepare(self, texts: list[Input], first: int, options: Options) -> _Work:
-        prepared = [
+        prepared = PreparedTexts(
             prepare(text, f"texts[{first + index}]", self._chunks, options.split_sentences)
             for index, text in enumerate(texts)
-        ]
+        )
         sentences = [text.tokens[start:end] for text in prepared for start, end in text.sentences]
         numbers = document_numbers(text.document for text in prepared)
         documents = np.repeat(numbers, [len(text.sentences) for text in prepared]).tolist()
@@ -178,7 +178,7 @@ class Tagger:
 
     def _finish(self, work: _Work, outputs: list[Outputs], options: Options) -> Iterator[Document]:
         """The documents, one at a time: those that nobody keeps are gone before the garbage collector has seen them."""
-        tagged = iter(self._engine.finish(work.job, outputs))
+        tagged = self._engine.finish(work.job, outputs)
         ranked = iter(self._engine.n_best(work.job, options.n_best) if options.n_best else ())
         for text in work.texts:
             count = len(text.sentences)
@@ -222,32 +222,31 @@ def _document(
                 continue
             for token in range(span.start, span.end):
                 tags[first + token], scores[first + token] = "O", float(sentence.outside[token])
+    offsets = text.offsets()
     return Document(
         text=text.text,
-        offsets=text.offsets,
+        offsets=offsets,
         tags=tags,
         token_scores=scores,
-        entities=_entities(text, spans),
-        sentences=text.sentences,
+        entities=_entities(text, offsets, spans),
+        sentences=list(text.sentences),
         pretokenized=text.pretokenized,
-        n_best=_taggings(text, ranked, options.n_best) if options.n_best else [],
+        n_best=_taggings(text, offsets, ranked, options.n_best) if options.n_best else [],
     )
 
 
-def _entities(text: Prepared, spans: list[tuple[int, ScoredSpan]]) -> list[Entity]:
+def _entities(text: Prepared, offsets: Offsets, spans: list[tuple[int, ScoredSpan]]) -> list[Entity]:
     """Entities of spans in order, each with the first token of its sentence."""
-    tokens = [(first + start, first + end) for first, (_, start, end, _) in spans]
-    if isinstance(text.offsets, Offsets):
-        places = text.offsets.of_spans(tokens)
-    else:
-        places = [(text.offsets[start][0], text.offsets[end - 1][1]) for start, end in tokens]
+    places = offsets.of_spans((first + start, first + end) for first, (_, start, end, _) in spans)
     return [
         Entity(text.text[start:end], label, start, end, score)
         for (start, end), (_, (label, _, _, score)) in zip(places, spans, strict=True)
     ]
 
 
-def _taggings(text: Prepared, ranked: list[list[tuple[float, Prediction]]], count: int) -> list[Tagging]:
+def _taggings(
+    text: Prepared, offsets: Offsets, ranked: list[list[tuple[float, Prediction]]], count: int
+) -> list[Tagging]:
     """The most probable taggings of a text out of those of its sentences, which do not depend on one another."""
     best: list[tuple[float, Any]] = [
         (0.0, None)
@@ -255,10 +254,10 @@ def _taggings(text: Prepared, ranked: list[list[tuple[float, Prediction]]], coun
     for sentence in ranked:
         joined = ((value + own, (before, tagged)) for value, before in best for own, tagged in sentence)
         best = heapq.nlargest(count, joined, key=lambda entry: entry[0])
-    return [_tagging(text, value, linked) for value, linked in best]
+    return [_tagging(text, offsets, value, linked) for value, linked in best]
 
 
-def _tagging(text: Prepared, log_probability: float, linked: Any) -> Tagging:
+def _tagging(text: Prepared, offsets: Offsets, log_probability: float, linked: Any) -> Tagging:
     sentences: list[Prediction] = []
     while linked is not None:
         linked, sentence = linked
@@ -268,5 +267,5 @@ def _tagging(text: Prepared, log_probability: float, linked: Any) -> Tagging:
     return Tagging(
         math.exp(min(log_probability, 0.0)),
         [tag for sentence in sentences for tag in sentence.tags],
-        _entities(text, [(first, span) for (first, _), sentence in placed for span in sentence.spans]),
+        _entities(text, offsets, [(first, span) for (first, _), sentence in placed for span in sentence.spans]),
     )

@@ -44,6 +44,19 @@ def test_tokens_and_offsets_are_those_of_the_tokenizer(text: str) -> None:
     assert offsets[1:] == expected[1:]
 
 
+@given(st.lists(st.sampled_from(["", " ", "a", "a b", "b "]), max_size=6), st.data())
+def test_offsets_of_any_tokens_joined_by_spaces(tokens: list[str], data: st.DataObject) -> None:
+    text = " ".join(tokens)
+    offsets = Offsets(text, tokens, joined=True)
+    assert [text[start:end] for start, end in offsets] == tokens
+    assert [start for start, _ in offsets] == [
+        len(" ".join(tokens[:index])) + (index > 0) for index in range(len(tokens))
+    ]
+    edges = sorted(data.draw(st.sets(st.integers(0, len(tokens)))))
+    spans = list(pairwise(edges))
+    assert offsets.of_spans(spans) == [(offsets[first][0], offsets[last - 1][1]) for first, last in spans]
+
+
 @pytest.mark.parametrize("word", ["Dr.", "J.", "No.", "Corp.", "1.", "12.", "123.", "U.S.", "p."])
 def test_points_go_by_what_stands_around_them(word: str) -> None:
     before = ["", " ", "\n", "a ", "a\n", "\n\n", "\n 1. "]
