@@ -146,28 +146,35 @@ def _rows(
     Packed, each row is opened by the next sentence that needs its bucket and filled with the longest that still fit.
     """
     bucket_of = np.searchsorted(buckets.lengths, lengths)
+    sizes = lengths.tolist()
     waiting: dict[int, list[int]] = {}  # by length, the next sentence last
     for sentence in order[::-1].tolist():
-        waiting.setdefault(int(lengths[sentence]), []).append(sentence)
-    taken = np.zeros(len(lengths), bool)
+        waiting.setdefault(sizes[sentence], []).append(sentence)
+    left = sum(1 << size for size in waiting)  # a bit for each length that any sentence has which waits
+
+    def take(size: int) -> int:
+        nonlocal left
+        own = waiting[size]
+        sentence = own.pop()
+        if not own:
+            left ^= 1 << size
+        return sentence
+
+    taken = [False] * len(sizes)
     rows: dict[int, list[list[int]]] = {}
     for bucket in reversed(range(len(buckets.lengths))):
         length = buckets.lengths[bucket]
         for sentence in order[bucket_of[order] == bucket].tolist():
             if taken[sentence]:
                 continue
-            row, space = [sentence], length - int(lengths[sentence])
             # Those of one length are taken in order, whether they open a row or fill one: this one is the last there.
-            waiting[int(lengths[sentence])].pop()
-            taken[sentence] = True
-            while buckets.packed and space > 0:
-                fitting = next((size for size in range(space, 0, -1) if waiting.get(size)), 0)
-                if not fitting:
-                    break
-                other = waiting[fitting].pop()
+            row, space = [take(sizes[sentence])], length - sizes[sentence]
+            while buckets.packed and (fitting := left & ((2 << space) - 1)):
+                size = fitting.bit_length() - 1  # the longest
+                other = take(size)
                 taken[other] = True
                 row.append(other)
-                space -= fitting
+                space -= size
             rows.setdefault(length, []).append(row)
     return rows
 
