@@ -27,7 +27,19 @@ class Devices:
     @property
     def least_rows(self) -> int:
         """Rows of a batch below which longer rows cost time: a CPU has few units to keep busy, other devices many."""
-        return self.count * (_BUSY_CPU if self.mesh.devices.flat[0].platform == "cpu" else _BUSY_OTHERS)
+        return self.count * (_BUSY_CPU if self._are_cpus else _BUSY_OTHERS)
+
+    @property
+    def programs_at_once(self) -> int:
+        """How many that do not wait for one another are worth running side by side.
+
+        One where there are several devices: programs that exchange data must begin in the same order on each.
+        """
+        return 2 if self._are_cpus and self.count == 1 else 1
+
+    @property
+    def _are_cpus(self) -> bool:
+        return self.mesh.devices.flat[0].platform == "cpu"
 
     def rows(self, rows: int) -> int:
         """The next number of rows that the devices share evenly."""

@@ -17,6 +17,7 @@ from seqtag.data.decoding import OutputDecoder, Prediction
 from seqtag.data.encoding import TokenTable
 from seqtag.data.sharing import Sharing
 from seqtag.nn.devices import Devices
+from seqtag.nn.lanes import Lanes
 from seqtag.nn.long_sentence import LongSentences
 from seqtag.nn.programs import Programs
 from seqtag.tagging.model_directory import TrainedModel
@@ -53,6 +54,7 @@ class Engine:
 
     def __init__(self, model: TrainedModel) -> None:
         self.devices = Devices()
+        self._lanes = Lanes(self.devices.programs_at_once)
         self._decoder = OutputDecoder(model.vocabulary.tags)
         self._table = TokenTable(model.vocabulary, model.config.max_word_length, _DISTINCT)
         self._labels = bool(model.vocabulary.classes)
@@ -89,7 +91,7 @@ class Engine:
     def start(self, job: Job) -> list[Any]:
         """Hand the batches to the device; returns before it is done."""
         programs = self._emissions if self._sharing else self._outputs
-        return [programs(batch.shape, self._params, self._constants, batch) for batch in job.batches]
+        return self._lanes.map(lambda batch: programs(batch.shape, self._params, self._constants, batch), job.batches)
 
     def read(self, job: Job, started: Sequence[Any]) -> list[Outputs]:
         """What the heads make of the batches, then of each long sentence.
