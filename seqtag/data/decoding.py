@@ -1,7 +1,7 @@
 """Integers to tags, spans and labels: the way back from what the network gives."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,6 +35,18 @@ class Prediction(NamedTuple):
     """The weight of each token in the label, where the model pools by attention."""
 
 
+class Slots(NamedTuple):
+    """What is said of each token of a batch, one row after another, padding included."""
+
+    time: int
+    """Slots of a row."""
+    tags: list[str]
+    scores: list[float]
+    outside: Float[np.ndarray, " slots"]
+    spans: list[tuple[str, int, int, float]]
+    """Label, first slot, end (exclusive) and probability, in order."""
+
+
 class Predictions:
     """The sentences of a batch, row by row, each put together when it is asked for.
 
@@ -43,16 +55,13 @@ class Predictions:
     """
 
     def __init__(
-        self, lengths: Sequence[Sequence[int]], slots: "Slots", label_probabilities: Any = None, attention: Any = None
+        self,
+        lengths: Sequence[Sequence[int]],
+        slots: Slots,
+        label_probabilities: Float[np.ndarray, "batch sentences classes"] | None = None,
+        attention: Float[np.ndarray, "batch time"] | None = None,
     ) -> None:
-        """All but `lengths` may be of more rows, which are padding.
-
-        Args:
-            lengths: of the sentences of each row, in tokens.
-            slots: what was said of each token of the rows.
-            label_probabilities: [batch, sentences, classes].
-            attention: [batch, time].
-        """
+        """`lengths` are of the sentences of each row, in tokens; all else may be of more rows, which are padding."""
         self._slots = slots
         self._label_probabilities = label_probabilities
         self._attention = None if attention is None else attention.ravel()
@@ -88,18 +97,6 @@ class Predictions:
             return found
         attention = None if self._attention is None else self._attention[first:end].tolist()
         return found._replace(label_probabilities=self._label_probabilities[self._places[index]], attention=attention)
-
-
-class Slots(NamedTuple):
-    """What is said of each token of a batch, one row after another, padding included."""
-
-    time: int
-    """Slots of a row."""
-    tags: list[str]
-    scores: list[float]
-    outside: Float[np.ndarray, " slots"]
-    spans: list[tuple[str, int, int, float]]
-    """Label, first slot, end (exclusive) and probability, in order."""
 
 
 class OutputDecoder:
@@ -155,6 +152,6 @@ class OutputDecoder:
         starts = np.flatnonzero(begins)
         goes_on = np.append(inside[1:], False)
         ends = np.flatnonzero((begins | inside) & ~goes_on) + 1
-        links = np.cumsum(np.asarray(tagged.links, np.float64))
-        inner = links[ends - 1] - links[starts] + np.asarray(tagged.closes).ravel()[ends - 1]
-        return starts, ends, np.minimum(np.asarray(tagged.marginals).ravel()[starts] * np.exp(inner), 1.0)
+        links = np.cumsum(tagged.links, dtype=np.float64)
+        inner = links[ends - 1] - links[starts] + tagged.closes.ravel()[ends - 1]
+        return starts, ends, np.minimum(tagged.marginals.ravel()[starts] * np.exp(inner), 1.0)
