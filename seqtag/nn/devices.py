@@ -33,7 +33,8 @@ class Devices:
     def programs_at_once(self) -> int:
         """How many that do not wait for one another are worth running side by side.
 
-        One where there are several devices: programs that exchange data must begin in the same order on each.
+        Two on a CPU; on two cores, more gained nothing. One where there are several devices: programs that exchange
+        data must begin in the same order on each.
         """
         return 2 if self._are_cpus and self.count == 1 else 1
 

@@ -113,8 +113,8 @@ class Tagger:
         return self._tag(texts, options)
 
     def _tag(self, texts: Iterable[Input], options: Options) -> Iterator[Document]:
-        # The device does one thing after another. While it scores a part, the one before is read from its scores, and
-        # the one before that put together: what has been asked of the device for that is done by then.
+        # While the device scores a part, the one before is read from its scores, and the one before that put together.
+        # An accelerator does all in order: what is asked of it for a part is done when the next one has been scored.
         scored: tuple[_Work, list[Any]] | None = None
         being_read: tuple[_Work, list[Outputs]] | None = None
         works = prepared_ahead(lambda part: self._prepare(part[1], part[0], options), _parts(texts), depth=1)

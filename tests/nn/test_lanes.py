@@ -2,8 +2,10 @@
 
 import threading
 
+import jax
 import pytest
 
+from seqtag.nn.devices import Devices
 from seqtag.nn.lanes import Lanes
 
 
@@ -30,3 +32,8 @@ def test_where_there_is_nothing_to_gain_the_caller_hands_over(count: int, items:
 def test_errors_reach_the_caller() -> None:
     with pytest.raises(ZeroDivisionError):
         Lanes(2).map(lambda item: 1 // item, [1, 0, 1])
+
+
+def test_one_cpu_runs_two_programs_at_once() -> None:
+    assert jax.devices()[0].platform == "cpu"
+    assert Devices().programs_at_once == 2
