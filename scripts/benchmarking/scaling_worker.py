@@ -69,7 +69,7 @@ def time_step(arguments: argparse.Namespace, settings: dict[str, Any]) -> dict[s
         "tokens_per_step": counted / len(chosen),
         "tokens_per_second": counted / seconds,
         "row": chosen[0].length,
-        "compile_seconds": loop.programs.seconds,
+        "compile_seconds": loop.step.compile_seconds,
     }
 
 

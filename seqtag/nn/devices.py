@@ -9,6 +9,7 @@ from seqtag.batch import Batch
 
 DATA_AXIS = "data"
 _BUSY_CPU, _BUSY_OTHERS = 4, 128
+"""Rows of a program."""
 
 
 class Devices:
@@ -27,7 +28,7 @@ class Devices:
     @property
     def least_rows(self) -> int:
         """Rows of a batch below which longer rows cost time: a CPU has few units to keep busy, other devices many."""
-        return self.count * (_BUSY_CPU if self._are_cpus else _BUSY_OTHERS)
+        return self.count * self.programs_at_once * (_BUSY_CPU if self._are_cpus else _BUSY_OTHERS)
 
     @property
     def programs_at_once(self) -> int:

@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int
 
 from seqtag.batch import FIRST_TOKEN, PADDING, UNKNOWN_TOKEN, Batch, Tokens
 from seqtag.config import ModelConfig
+from seqtag.nn.dropout import RowKeys, uniform
 from seqtag.nn.encoder import RecurrentLayer
 from seqtag.vocabulary import Vocabulary
 
@@ -119,21 +120,21 @@ class TokenEmbeddings(nnx.Module):
         self,
         batch: Batch,
         word_drop_rates: Float[Array, " distinct"] | None = None,
-        key: PRNGKeyArray | None = None,
+        keys: RowKeys = None,
     ) -> Float[Array, "batch time features"]:
         """One vector per token; each distinct token's is made once.
 
         Args:
             batch: the tokens.
-            word_drop_rates: the probability that each distinct token's word is taken for an unknown one; with `key`
+            word_drop_rates: the probability that each distinct token's word is taken for an unknown one; with `keys`
                 only.
-            key: None means no dropout.
+            keys: None means no dropout.
         """
         token_ids = batch.token_ids
         words, others = self._parts(batch.tokens)
         word_tokens = token_ids
-        if key is not None and word_drop_rates is not None:
-            unknown = jax.random.uniform(key, token_ids.shape) < word_drop_rates[token_ids]
+        if keys is not None and word_drop_rates is not None:
+            unknown = uniform(keys, token_ids.shape[1:]) < word_drop_rates[token_ids]
             word_tokens = jnp.where(unknown, UNKNOWN_TOKEN, token_ids)
         return jnp.concatenate([words[word_tokens], others[token_ids]], axis=-1)
 

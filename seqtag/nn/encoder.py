@@ -5,10 +5,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int
 
 from seqtag.nn.backends import Backend, layer_of
-from seqtag.nn.dropout import dropout
+from seqtag.nn.dropout import RowKeys, dropout, split_keys
 from seqtag.nn.recurrent import (
     CELLS,
     Carry,
@@ -159,10 +159,10 @@ class Encoder(nnx.Module):
         values: Float[Array, "batch time features"],
         starts: Bool[Array, "batch time"],
         ends: Bool[Array, "batch time"],
-        key: PRNGKeyArray | None = None,
+        keys: RowKeys = None,
     ) -> Float[Array, "batch time hidden"]:
-        """Hidden states of the last layer; `key` None means no dropout."""
-        return self._upper(self.layers[0](values, starts, ends), starts, ends, key)
+        """Hidden states of the last layer; `keys` None means no dropout."""
+        return self._upper(self.layers[0](values, starts, ends), starts, ends, keys)
 
     def of_tokens(
         self,
@@ -179,12 +179,12 @@ class Encoder(nnx.Module):
         values: Float[Array, "batch time hidden"],
         starts: Bool[Array, "batch time"],
         ends: Bool[Array, "batch time"],
-        key: PRNGKeyArray | None,
+        keys: RowKeys,
     ) -> Float[Array, "batch time hidden"]:
         """All layers but the first."""
-        for index, layer in enumerate(self.layers[1:], 1):
-            layer_key = None if key is None else jax.random.fold_in(key, index)
-            values = dropout(values, self.layer_dropout, layer_key, self.locked_dropout)
+        upper = self.layers[1:]
+        for layer, layer_keys in zip(upper, split_keys(keys, len(upper)), strict=True):
+            values = dropout(values, self.layer_dropout, layer_keys, self.locked_dropout)
             values = layer(values, starts, ends)
         return values
 

@@ -2,16 +2,15 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int
 
 from seqtag.batch import FIRST, Batch
 from seqtag.config import ModelConfig
 from seqtag.nn.backends import usable_backend
-from seqtag.nn.dropout import dropout, token_dropout
+from seqtag.nn.dropout import RowKeys, dropout, split_keys, token_dropout
 from seqtag.nn.embeddings import TokenEmbeddings
 from seqtag.nn.encoder import Encoder
 from seqtag.nn.label_head import LabelHead, LabelObjective
@@ -54,6 +53,18 @@ class Losses(NamedTuple):
     labels: Float[Array, " batch"]
     words: Float[Array, " batch"]
     """Of the language model; 0 without one."""
+
+
+class _Keys(NamedTuple):
+    """What each row's dropout is made of: unknown words, dropped tokens, the encoder's input, its layers, its output,
+    and the vectors of texts."""
+
+    words: RowKeys
+    tokens: RowKeys
+    inputs: RowKeys
+    layers: RowKeys
+    outputs: RowKeys
+    texts: RowKeys
 
 
 class Member(nnx.Module):
@@ -99,24 +110,24 @@ class Member(nnx.Module):
         self,
         batch: Batch,
         word_drop_rates: Float[Array, " distinct"] | None = None,
-        key: PRNGKeyArray | None = None,
+        keys: RowKeys = None,
     ) -> Float[Array, "batch time hidden"]:
-        """The encoder's state at each token; `key` None means no dropout."""
+        """The encoder's state at each token; `keys` None means no dropout."""
         starts, ends = boundaries(batch.sentence_ids)
-        if key is None:
+        if keys is None:
             return self.encoder.of_tokens(self.embeddings.of_tokens(batch.tokens), batch.token_ids, starts, ends)
-        word_key, token_key, input_key, layer_key, _ = _keys(key)
-        embedded = self.embeddings(batch, word_drop_rates, word_key)
-        embedded = token_dropout(embedded, self.embedding_dropout, token_key)
-        embedded = dropout(embedded, self.dropout, input_key, self.locked_dropout)
-        return self.encoder(embedded, starts, ends, layer_key)
+        of = _Keys(*split_keys(keys, len(_Keys._fields)))
+        embedded = self.embeddings(batch, word_drop_rates, of.words)
+        embedded = token_dropout(embedded, self.embedding_dropout, of.tokens)
+        embedded = dropout(embedded, self.dropout, of.inputs, self.locked_dropout)
+        return self.encoder(embedded, starts, ends, of.layers)
 
     def losses(
         self,
         batch: Batch,
         objective: LabelObjective,
         word_drop_rates: Float[Array, " distinct"] | None = None,
-        key: PRNGKeyArray | None = None,
+        keys: RowKeys = None,
         word_ids: Int[Array, "batch time"] | None = None,
         lesson: Lesson | None = None,
     ) -> Losses:
@@ -126,14 +137,14 @@ class Member(nnx.Module):
             batch: the tokens and what is gold of them.
             objective: how labels are learned.
             word_drop_rates: as the embeddings take them.
-            key: None means no dropout.
+            keys: of each row; None means no dropout.
             word_ids: those of the vocabulary, for the language model alone.
             lesson: of a teacher; its cross entropy then is part of the losses of tags and labels.
         """
-        hidden, output_key = self.hidden(batch, word_drop_rates, key), _keys(key)[-1]
+        hidden, of = self.hidden(batch, word_drop_rates, keys), _Keys(*split_keys(keys, len(_Keys._fields)))
         of_tags = of_labels = of_words = jnp.zeros(hidden.shape[0])
         if hasattr(self, "head"):
-            emissions = self.head.emissions(dropout(hidden, self.dropout, output_key, self.locked_dropout))
+            emissions = self.head.emissions(dropout(hidden, self.dropout, of.outputs, self.locked_dropout))
             starts = boundaries(batch.sentence_ids).starts
             of_tags = self.head.loss(emissions, batch.tags, batch.mask, starts)
             if lesson is not None and lesson.tags is not None:
@@ -141,7 +152,7 @@ class Member(nnx.Module):
                 of_tags = (1 - lesson.weight) * of_tags + lesson.weight * taught
         if hasattr(self, "label_head"):
             pooled, _ = self.label_head.pool(hidden, batch.sentence_ids, batch.labelled.shape[1])
-            pooled = dropout(pooled, self.dropout, None if key is None else jax.random.fold_in(key, 1))
+            pooled = dropout(pooled, self.dropout, of.texts)
             of_labels = self.label_head.loss(pooled, batch.targets, batch.labelled, objective).sum(1)
             if lesson is not None and lesson.labels is not None:
                 taught = self.label_head.loss(pooled, lesson.labels, batch.labelled, objective).sum(1)
@@ -156,8 +167,3 @@ class Member(nnx.Module):
         """Log probability of each label of rows with up to so many sentences, in nats, and the tokens' attention."""
         pooled, attention = self.label_head.pool(hidden, sentence_ids, sentences)
         return self.label_head.log_probabilities(pooled), attention
-
-
-def _keys(key: PRNGKeyArray | None) -> tuple[PRNGKeyArray | None, ...]:
-    """For unknown words, dropped tokens, the encoder's input, its layers and its output."""
-    return (None,) * 5 if key is None else tuple(jax.random.split(key, 5))

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int
 
 from seqtag.batch import Batch, Outputs, Tagged
 from seqtag.config import ModelConfig
 from seqtag.nn import crf
+from seqtag.nn.dropout import RowKeys, split_keys
 from seqtag.nn.label_head import LabelObjective
 from seqtag.nn.member import Lesson, Losses, Member, boundaries
 from seqtag.nn.tag_head import Scores
@@ -61,14 +62,14 @@ class Network(nnx.Module):
         batch: Batch,
         objective: LabelObjective,
         word_drop_rates: Float[Array, " distinct"] | None = None,
-        key: PRNGKeyArray | None = None,
+        keys: RowKeys = None,
         word_ids: Int[Array, "batch time"] | None = None,
         lesson: Lesson | None = None,
     ) -> Losses:
         """Losses of all members together, as `Member.losses` gives each."""
         of_members = [
             member.losses(batch, objective, word_drop_rates, own, word_ids, lesson)
-            for member, own in zip(self.members, _keys(key, len(self.members)), strict=True)
+            for member, own in zip(self.members, self._keys(keys), strict=True)
         ]
         return jax.tree.map(lambda *own: reduce(add, own), *of_members)
 
@@ -128,14 +129,13 @@ class Network(nnx.Module):
         together = jax.nn.logsumexp(jnp.stack(scores), axis=0, b=1 / len(scores))
         return together, None if attention[0] is None else _mean(attention)
 
+    def _keys(self, keys: RowKeys) -> list[RowKeys]:
+        """Those of each member; a single one has the network's own."""
+        return [keys] if len(self.members) == 1 else split_keys(keys, len(self.members))
+
     def _parts(self, hidden: Float[Array, "batch time hidden"]) -> list[Float[Array, "batch time own"]]:
         return jnp.split(hidden, len(self.members), axis=-1)
 
 
 def _mean(values: list[Array] | tuple[Array, ...]) -> Array:
     return reduce(add, values) / len(values)
-
-
-def _keys(key: PRNGKeyArray | None, count: int) -> list[PRNGKeyArray | None]:
-    """A key for each member; a single one has the network's own."""
-    return [key] * count if key is None or count == 1 else list(jax.random.split(key, count))

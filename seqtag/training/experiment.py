@@ -14,7 +14,7 @@ from jaxtyping import Float32, PRNGKeyArray
 
 from seqtag.batch import FIRST, Batch
 from seqtag.config import Config
-from seqtag.data.batching import Buckets, Plan, choose_buckets, make_batch, plan_batches, sentences_of
+from seqtag.data.batching import Buckets, Gold, Plan, choose_buckets, make_batch, plan_batches, sentences_of
 from seqtag.data.encoding import TokenTable
 from seqtag.data.schema import Corpus
 from seqtag.data.split import GoldIds, Split
@@ -33,6 +33,17 @@ _COUNTING = 10_000
 """Sentences read at a time to count words."""
 _LEAST_LABELLED = 4
 """Positions of the shortest sentence where sentences have labels: of a row of 32, no more than 8 are to be pooled."""
+
+
+class Work(NamedTuple):
+    """A batch of the training part."""
+
+    batches: list[Batch]
+    """Its rows, in parts of one shape."""
+    tokens: int
+    """Real tokens of all parts."""
+    labelled: int
+    """Sentences of all parts whose labels are known."""
 
 
 @dataclass
@@ -70,13 +81,33 @@ class Experiment:
         """The batches of an epoch, counted from 0: the same for the same seed."""
         return _plan(self.splits["train"], self.buckets, self.config.training.seed, epoch)
 
-    def prepare(self, plan: Plan) -> Batch:
-        """Read, encode and place a batch of the training part."""
+    def prepare(self, plan: Plan) -> Work:
+        """Read, encode and place a batch of the training part, divided into as many parts as programs run at once."""
         sentences = self.splits["train"][plan.sentences]
-        shape = (self.devices.rows(self.buckets.rows(plan.length)), plan.length)
+        gold = self.gold_ids(sentences)
         rows = list(sentences_of(plan, sentences.tokens))
-        batch = make_batch(rows, self.gold_ids(sentences), self.table, shape, self.buckets.sentences(plan.length))
-        return self.devices.spread_batch(batch)
+        slots = self.buckets.rows(plan.length)
+        size = self.devices.rows(-(-slots // min(self.devices.programs_at_once, slots)))
+        batches: list[Batch] = []
+        done = 0
+        for start in range(0, slots, size):
+            part = rows[start : start + size]
+            own = slice(done, done + sum(map(len, part)))
+            batches.append(
+                make_batch(
+                    part,
+                    Gold(gold.tags[own], gold.classes[own]),
+                    self.table,
+                    (size, plan.length),
+                    self.buckets.sentences(plan.length),
+                )
+            )
+            done = own.stop
+        return Work(
+            batches=[self.devices.spread_batch(batch) for batch in batches],
+            tokens=sum(int(batch.mask.sum()) for batch in batches),
+            labelled=sum(int(batch.labelled.sum()) for batch in batches),
+        )
 
     def trained(self, params: Any) -> TrainedModel:
         """What is shipped, with these weights: all but the language model, which is there for training alone."""

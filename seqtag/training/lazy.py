@@ -5,7 +5,9 @@ keeps its weights and its moments, where Adam to the letter would go on moving i
 would shrink it. Rare words thus learn more slowly, and a step need not touch the whole vocabulary.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import jax
@@ -18,29 +20,42 @@ _FIELDS = {"words": "word_ids", "vectors": "vector_ids", "shapes": "shape_ids", 
 """Tables of the embeddings that are looked up by token, and where `Tokens` holds the rows."""
 
 
+def rows_by_token(tokens: Tokens, params: Any) -> tuple[Tokens, Any]:
+    """Tokens with ids that count their own look-ups, and parameters with a row for each of these as tables.
+
+    Their gradient is that of each look-up by itself, which `Lookups.added` adds up by row.
+    """
+    lazy = _lazy_fields(tokens, params)
+
+    def rows(path: Any, table: Array) -> Array:
+        field = lazy.get(_table_name(path))
+        return table if field is None else table[getattr(tokens, field).ravel()]
+
+    def positions(ids: Int[Array, "distinct *columns"]) -> Int[Array, "distinct *columns"]:
+        return jnp.arange(ids.size, dtype=ids.dtype).reshape(ids.shape)
+
+    counted = {field: positions(getattr(tokens, field)) for field in lazy.values()}
+    return tokens._replace(**counted), jax.tree_util.tree_map_with_path(rows, params)
+
+
 class _Lookup(NamedTuple):
     rows: Int[Array, " looked_up"]
     """The rows looked up, each once; the table's own number of rows fills up."""
-    positions: Int[Array, "distinct *columns"]
-    """For each id of each distinct token, its place in `rows`."""
+    positions: Int[Array, " ids"]
+    """For each id of all parts' tokens, its place in `rows`."""
 
 
 class Lookups:
-    """What a batch looks up in the tables that have more rows than it has ids for them."""
+    """What the parts of a batch look up in the tables that are lazy: those with more rows than each part has ids."""
 
-    def __init__(self, tokens: Tokens, params: Any) -> None:
+    def __init__(self, parts: Sequence[Tokens], params: Any) -> None:
         """`params` are the network's, tables whole."""
         sizes = _table_sizes(params)
-        self._tokens = tokens
-        self._found = {
-            table: _Lookup(*jnp.unique(ids, size=ids.size, fill_value=sizes[table], return_inverse=True))
-            for table, field in _FIELDS.items()
-            if (ids := getattr(tokens, field)).size < sizes.get(table, 0)
-        }
-
-    def tokens(self) -> Tokens:
-        """The tokens with ids that count the rows looked up."""
-        return self._tokens._replace(**{_FIELDS[table]: found.positions for table, found in self._found.items()})
+        self._found: dict[str, _Lookup] = {}
+        for table, field in _lazy_fields(parts[0], params).items():
+            ids = jnp.concatenate([getattr(part, field).ravel() for part in parts])
+            size = min(ids.size, sizes[table])
+            self._found[table] = _Lookup(*jnp.unique(ids, size=size, fill_value=sizes[table], return_inverse=True))
 
     def gather(self, tree: Any) -> Any:
         """A tree with the rows looked up in place of the tables: parameters, or what an optimizer keeps of them."""
@@ -49,6 +64,15 @@ class Lookups:
             return table.at[lookup.rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
 
         return self._map(rows, tree)
+
+    def added(self, gradients: Sequence[Any]) -> Any:
+        """The sum of all parts' gradients, those of look-ups as `rows_by_token` has them made those of rows."""
+
+        def by_row(lookup: _Lookup, *parts: Array) -> Array:
+            zeros = jnp.zeros((len(lookup.rows), *parts[0].shape[1:]), parts[0].dtype)
+            return zeros.at[lookup.positions].add(jnp.concatenate(parts))
+
+        return self._map(by_row, *gradients, otherwise=lambda *own: reduce(add, own))
 
     def scatter(self, tree: Any, rows: Any) -> Any:
         """`rows`, a tree as `gather` gives it, with its rows put back into the tables of `tree`."""
@@ -65,6 +89,12 @@ class Lookups:
             return otherwise(*leaves) if lookup is None else function(lookup, *leaves)
 
         return jax.tree_util.tree_map_with_path(apply, *trees)
+
+
+def _lazy_fields(tokens: Tokens, params: Any) -> dict[str, str]:
+    """The tables that have more rows than the tokens have ids for them, and where these are."""
+    sizes = _table_sizes(params)
+    return {table: field for table, field in _FIELDS.items() if getattr(tokens, field).size < sizes.get(table, 0)}
 
 
 def _table_sizes(params: Any) -> dict[str, int]:

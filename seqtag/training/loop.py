@@ -3,29 +3,22 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import optax
-from flax import nnx
-from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from seqtag.batch import Batch
 from seqtag.data.ahead import prepared_ahead
 from seqtag.evaluation.evaluating import quick_scores
 from seqtag.evaluation.prediction import Predictor
-from seqtag.nn.label_head import LabelObjective
-from seqtag.nn.member import Lesson
-from seqtag.nn.programs import Programs
 from seqtag.stopping import Stopped, StopSignals
 from seqtag.training.checkpoint import Checkpoint, Checkpoints
 from seqtag.training.experiment import Experiment
-from seqtag.training.lazy import Lookups
 from seqtag.training.optimizer import make_plateau
 from seqtag.training.run_directory import RunDirectory
-from seqtag.training.state import Progress, TrainState, initial_state
+from seqtag.training.state import Progress, initial_state
+from seqtag.training.step import Step
 
 _IN_FLIGHT = 4
 """Steps whose loss is not fetched yet: enough that the device need not wait for the host."""
@@ -77,12 +70,7 @@ class Loop:
         self.watchers = watchers
         self.progress = Progress(fingerprint=experiment.fingerprint)
         self.plateau = make_plateau(self.config)
-        copied = experiment.devices.copied
-        self.programs = Programs(make_step(experiment), donate_argnums=(0,), out_shardings=(copied, copied))
-        self.key = experiment.devices.copy(jax.random.fold_in(jax.random.key(self.config.seed), 1))
-        self.word_drop_rates = experiment.devices.copy(experiment.word_drop_rates)
-        teacher = experiment.teacher
-        self.teacher = experiment.devices.copy(None if teacher is None else (teacher.params, teacher.constants))
+        self.step = Step(experiment)
         self.state = experiment.devices.copy(initial_state(experiment.params, experiment.optimizer, self.config))
         self.best = experiment.params
 
@@ -112,14 +100,13 @@ class Loop:
         return Fitted(
             params=self.best,
             progress=self.progress,
-            compile_seconds=self.programs.seconds,
-            compiled_shapes=len(self.programs),
+            compile_seconds=self.step.compile_seconds,
+            compiled_shapes=self.step.compiled_shapes,
         )
 
     def _train_epoch(self, signals: StopSignals) -> None:
         experiment, progress = self.experiment, self.progress
         plans = experiment.plan(progress.epoch)[progress.batch :]
-        lengths = experiment.splits["train"].lengths
         losses: deque[tuple[jax.Array, int]] = deque()
 
         def fetch(leave: int) -> None:
@@ -127,23 +114,21 @@ class Loop:
                 loss, tokens = losses.popleft()
                 self._count_step(float(loss), tokens)
 
-        begun, compiled = time.perf_counter(), self.programs.seconds
-        for plan, batch in zip(plans, prepared_ahead(experiment.prepare, plans), strict=True):
-            self.state, loss = self.programs(
-                batch.shape, self.state, experiment.constants, batch, self.key, self.word_drop_rates, self.teacher
-            )
-            losses.append((loss, int(lengths[plan.sentences].sum())))
+        begun, compiled = time.perf_counter(), self.step.compile_seconds
+        for work in prepared_ahead(experiment.prepare, plans):
+            self.state, loss = self.step(self.state, work)
+            losses.append((loss, work.tokens))
             fetch(_IN_FLIGHT)
             every = self.config.checkpoint_steps
             if signals.received is not None or (every and (progress.batch + len(losses)) % every == 0):
                 fetch(0)
-                progress.training_seconds += time.perf_counter() - begun - (self.programs.seconds - compiled)
+                progress.training_seconds += time.perf_counter() - begun - (self.step.compile_seconds - compiled)
                 self._save()
                 if signals.received is not None:
                     raise Stopped(signals.received)
-                begun, compiled = time.perf_counter(), self.programs.seconds
+                begun, compiled = time.perf_counter(), self.step.compile_seconds
         fetch(0)
-        progress.training_seconds += time.perf_counter() - begun - (self.programs.seconds - compiled)
+        progress.training_seconds += time.perf_counter() - begun - (self.step.compile_seconds - compiled)
         progress.epoch += 1
 
     def _count_step(self, loss: float, tokens: int) -> None:
@@ -213,67 +198,3 @@ class Loop:
         self.state, self.best, self.experiment.constants, self.progress = found
         for watcher in self.watchers:
             watcher.resumed(int(self.state.step), self.progress.epoch)
-
-
-def make_step(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Array]]:
-    """One update: `(state, constants, batch, key, word_drop_rates, teacher) -> (state, loss)`.
-
-    The loss is in nats: a token for tags and for words, a text for labels, their weighted sum for several;
-    of an ensemble, the mean of its members'.
-    """
-    config, graph, optimizer = experiment.config.training, experiment.graph, experiment.optimizer
-    label_weight = config.label_loss_weight if experiment.config.task == "joint" else 1.0
-    members = experiment.config.model.members
-    objective = LabelObjective(config.label_smoothing, jnp.asarray(experiment.class_weights))
-
-    def update(
-        state: TrainState,
-        constants: Any,
-        batch: Batch,
-        key: PRNGKeyArray,
-        drop_rates: Float[Array, " distinct"],
-        word_ids: Int[Array, "batch time"] | None,
-        lesson: Lesson | None,
-    ) -> tuple[TrainState, Float[Array, ""]]:
-        def loss(params: Any) -> Float[Array, ""]:
-            losses = nnx.merge(graph, params, constants).losses(batch, objective, drop_rates, key, word_ids, lesson)
-            of_tokens = losses.tags.sum() + config.language_model_weight * losses.words.sum()
-            of_labels = losses.labels.sum() / jnp.maximum(batch.labelled.sum(), 1)
-            return of_tokens / batch.mask.sum() + label_weight * of_labels
-
-        value, gradients = jax.value_and_grad(loss)(state.params)
-        updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
-        if state.plateau is not None:
-            updates = jax.tree.map(lambda update: update * state.plateau.scale, updates)
-        params = optax.apply_updates(state.params, updates)
-        return state._replace(params=params, optimizer=optimizer_state), value / members
-
-    def step(
-        state: TrainState,
-        constants: Any,
-        batch: Batch,
-        key: PRNGKeyArray,
-        word_drop_rates: Float[Array, " words"],
-        teacher: Any,
-    ) -> tuple[TrainState, Float[Array, ""]]:
-        step_key, drop_rates = jax.random.fold_in(key, state.step), word_drop_rates[batch.tokens.word_ids]
-        # With ids of the whole vocabulary, before lazy embeddings count rows anew.
-        word_ids = batch.tokens.word_ids[batch.token_ids] if config.language_model_weight else None
-        lesson = None
-        if experiment.teacher is not None:
-            lesson = nnx.merge(experiment.teacher.graph, *teacher).lesson(batch, config.teacher_weight)
-        average, state = state.average, state._replace(average=None)
-        if config.lazy_embeddings:
-            lookups = Lookups(batch.tokens, state.params)
-            batch = batch._replace(tokens=lookups.tokens())
-            rows, loss = update(lookups.gather(state), constants, batch, step_key, drop_rates, word_ids, lesson)
-            state = lookups.scatter(state, rows)
-        else:
-            state, loss = update(state, constants, batch, step_key, drop_rates, word_ids, lesson)
-        if config.ema_decay is not None:
-            # Short memory at first, so that the average does not drag the initial weights along.
-            decay = jnp.minimum(config.ema_decay, (1.0 + state.step) / (10.0 + state.step))
-            average = optax.incremental_update(state.params, average, 1.0 - decay)
-        return state._replace(average=average, step=state.step + 1), loss
-
-    return step

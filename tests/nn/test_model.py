@@ -1,6 +1,7 @@
 """The whole network: packing, padding and batch size change nothing; what is forbidden is never predicted."""
 
 from collections import Counter
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from seqtag.config import ModelConfig
 from seqtag.data import batching
 from seqtag.data.encoding import TokenTable
 from seqtag.nn import lattice
-from seqtag.nn.dropout import dropout, token_dropout
+from seqtag.nn.dropout import dropout, keys_of_rows, split_keys, token_dropout
 from seqtag.nn.embeddings import CharacterCNN
 from seqtag.nn.label_head import LabelObjective
 from seqtag.nn.member import boundaries
@@ -62,8 +63,8 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, traini
 
     @jax.jit
     def loss(params: nnx.State, batch: Batch) -> jax.Array:
-        key = jax.random.key(0) if training else None
-        return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, key).tags.sum()
+        keys = jax.random.split(jax.random.key(0), len(batch.mask)) if training else None
+        return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, keys).tags.sum()
 
     values, gradients = zip(*(jax.value_and_grad(loss)(params, batch) for batch in (alone, packed)), strict=True)
     assert 0 < float(values[0]) < np.inf
@@ -83,7 +84,8 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, traini
 def test_training_and_tagging_see_the_same_states(encoder: str, bidirectional: bool) -> None:
     model, table = make_model(encoder=encoder, bidirectional=bidirectional, num_layers=2, layer_dropout=0.0)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (3, 11))
-    trained, tagged = model.members[0].hidden(batch, None, jax.random.key(0)), model.hidden(batch)
+    keys = jax.random.split(jax.random.key(0), 3)
+    trained, tagged = model.members[0].hidden(batch, None, keys), model.hidden(batch)
     np.testing.assert_allclose(trained[batch.mask], tagged[batch.mask], rtol=1e-5, atol=1e-6)
 
 
@@ -133,7 +135,7 @@ def test_word_dropout_takes_words_for_unknown_ones_at_their_rate() -> None:
     batch = make_batch([[["Ada"]]] * 4000, None, table, (4000, 1))
     rates = jnp.zeros(len(batch.tokens.word_ids)).at[batch.token_ids[0, 0]].set(0.3)
     unknown = model.members[0].embeddings.words.table[...][1]
-    embedded = model.members[0].embeddings(batch, rates, jax.random.key(0))
+    embedded = model.members[0].embeddings(batch, rates, jax.random.split(jax.random.key(0), 4000))
     share = float((embedded[:, 0] == unknown).all(-1).mean())
     assert share == pytest.approx(0.3, abs=0.03)
     assert not (model.members[0].embeddings(batch, rates, None)[:, 0] == unknown).all(-1).any()
@@ -141,19 +143,29 @@ def test_word_dropout_takes_words_for_unknown_ones_at_their_rate() -> None:
 
 def test_dropout_keeps_the_mean_and_locks_when_asked() -> None:
     ones = jnp.ones((50, 40, 30))
-    key = jax.random.key(0)
-    for dropped in (dropout(ones, 0.25, key), dropout(ones, 0.25, key, locked=True), token_dropout(ones, 0.25, key)):
+    keys = jax.random.split(jax.random.key(0), 50)
+    for dropped in (dropout(ones, 0.25, keys), dropout(ones, 0.25, keys, locked=True), token_dropout(ones, 0.25, keys)):
         assert float(dropped.mean()) == pytest.approx(1.0, abs=0.05)
         assert np.unique(np.asarray(dropped)).tolist() == pytest.approx([0.0, 4 / 3])
-    half = dropout(ones, 0.5, key)
+    half = dropout(ones, 0.5, keys)
     assert float(half.mean()) == pytest.approx(1.0, abs=0.02)
     assert np.unique(np.asarray(half)).tolist() == [0.0, 2.0]
     assert float(jnp.abs(half.mean(0) - 1.0).max()) < 0.8, "no place is favoured"
-    locked = dropout(ones, 0.25, key, locked=True)
+    locked = dropout(ones, 0.25, keys, locked=True)
     assert (locked == locked[:, :1]).all()
-    whole = token_dropout(ones, 0.25, key)
+    whole = token_dropout(ones, 0.25, keys)
     assert (whole == whole[:, :, :1]).all()
     assert dropout(ones, 0.25, None) is ones
+
+
+@pytest.mark.parametrize(("rate", "locked"), [(0.5, False), (0.3, False), (0.5, True)])
+def test_what_a_row_drops_does_not_depend_on_the_rows_beside_it(rate: float, locked: bool) -> None:
+    ones = jnp.ones((6, 5, 37))
+    keys = keys_of_rows(jax.random.key(0), jnp.arange(6))
+    for drop in (partial(dropout, locked=locked), token_dropout):
+        whole, part = drop(ones, rate, keys), drop(ones[2:4], rate, keys_of_rows(jax.random.key(0), jnp.array([2, 3])))
+        np.testing.assert_array_equal(whole[2:4], part)
+        assert not (whole[0] == whole[1]).all()
 
 
 def test_an_ensemble_is_the_mean_of_its_members() -> None:
@@ -182,12 +194,13 @@ def test_members_of_an_ensemble_learn_each_by_itself() -> None:
     graph, params = nnx.split(model)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11))
     keys = jax.random.split(jax.random.key(5), 2)
+    of_members = split_keys(keys, 2)
 
     def together(params: nnx.State) -> jax.Array:
-        return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, jax.random.key(5)).tags.sum()
+        return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, keys).tags.sum()
 
     def alone(params: nnx.State, number: int) -> jax.Array:
-        return nnx.merge(graph, params).members[number].losses(batch, OBJECTIVE, None, keys[number]).tags.sum()
+        return nnx.merge(graph, params).members[number].losses(batch, OBJECTIVE, None, of_members[number]).tags.sum()
 
     loss, gradients = jax.value_and_grad(together)(params)
     losses, apart = zip(*(jax.value_and_grad(alone)(params, number) for number in (0, 1)), strict=True)

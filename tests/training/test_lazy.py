@@ -15,7 +15,7 @@ from seqtag.config import ModelConfig
 from seqtag.data.batching import make_batch
 from seqtag.data.encoding import TokenTable
 from seqtag.nn.model import Network
-from seqtag.training.lazy import Lookups
+from seqtag.training.lazy import Lookups, rows_by_token
 from seqtag.vocabulary import build_vocabulary
 
 TOKENS = Tokens(
@@ -44,27 +44,29 @@ def looked_up(params: Any, tokens: Tokens) -> list[jax.Array]:
     return [*parts, own["affixes"]["table"][tokens.affix_ids]]
 
 
-def step(optimizer: optax.GradientTransformation, params: Any, state: Any, tokens: Tokens) -> tuple[Any, Any]:
-    def loss(params: Any) -> jax.Array:
-        return sum((part**2).sum() * weight for weight, part in enumerate(looked_up(params, tokens), 1))
+def loss_of(params: Any, tokens: Tokens) -> jax.Array:
+    return sum((part**2).sum() * weight for weight, part in enumerate(looked_up(params, tokens), 1))
 
-    updates, state = optimizer.update(jax.grad(loss)(params), state, params)
+
+def step(optimizer: optax.GradientTransformation, params: Any, state: Any, tokens: Tokens) -> tuple[Any, Any]:
+    updates, state = optimizer.update(jax.grad(loss_of)(params, tokens), state, params)
     return optax.apply_updates(params, updates), state
 
 
-def lazy_step(optimizer: optax.GradientTransformation, params: Any, state: Any, tokens: Tokens) -> tuple[Any, Any]:
-    lookups = Lookups(tokens, params)
-    rows = step(optimizer, *lookups.gather((params, state)), lookups.tokens())
-    return lookups.scatter((params, state), rows)
+def lazy_step(optimizer: optax.GradientTransformation, params: Any, state: Any, *parts: Tokens) -> tuple[Any, Any]:
+    found = [jax.grad(loss_of)(*reversed(rows_by_token(part, params))) for part in parts]
+    lookups = Lookups(parts, params)
+    rows, of_rows = lookups.gather((params, state))
+    updates, of_rows = optimizer.update(lookups.added(found), of_rows, rows)
+    return lookups.scatter((params, state), (optax.apply_updates(rows, updates), of_rows))
 
 
 def test_what_is_looked_up_is_the_same() -> None:
     params = tables()
-    lookups = Lookups(TOKENS, params)
-    small = lookups.gather(params)
-    assert len(small["embeddings"]["words"]["table"]) == len(TOKENS.word_ids)
-    assert len(small["embeddings"]["shapes"]["table"]) == 4, "a small table stays whole"
-    for own, whole in zip(looked_up(small, lookups.tokens()), looked_up(params, TOKENS), strict=True):
+    tokens, rows = rows_by_token(TOKENS, params)
+    assert len(rows["embeddings"]["words"]["table"]) == len(TOKENS.word_ids)
+    assert len(rows["embeddings"]["shapes"]["table"]) == 4, "a small table stays whole"
+    for own, whole in zip(looked_up(rows, tokens), looked_up(params, TOKENS), strict=True):
         np.testing.assert_array_equal(own, whole)
 
 
@@ -80,6 +82,17 @@ def test_a_first_step_is_that_of_the_whole_table(optimizer: optax.GradientTransf
     for own, other in zip(jax.tree.leaves(lazy), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(own, other, rtol=1e-6)
     assert not np.allclose(lazy["embeddings"]["words"]["table"][5], params["embeddings"]["words"]["table"][5])
+
+
+def test_parts_of_a_batch_are_one_batch() -> None:
+    """Rows that several parts look up are counted once, and their gradients are added."""
+    params, optimizer = tables(), optax.chain(optax.clip_by_global_norm(0.5), optax.adam(0.01))
+    others = jax.tree.map(lambda ids: ids[::-1], TOKENS)._replace(word_ids=jnp.array([0, 1, 2, 9, 9, 5]))
+    together = jax.tree.map(lambda *ids: jnp.concatenate(ids), TOKENS, others)
+    whole, _ = step(optimizer, params, optimizer.init(params), together)
+    lazy, _ = lazy_step(optimizer, params, optimizer.init(params), TOKENS, others)
+    for own, other in zip(jax.tree.leaves(lazy), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-6)
 
 
 def test_rows_that_are_not_looked_up_keep_weights_and_moments() -> None:
@@ -104,7 +117,7 @@ def test_the_tables_of_a_network_and_of_its_optimizer_are_found() -> None:
     assert not jax.tree.leaves(constants)
     state = params, optax.adam(0.1).init(params)
     batch = make_batch([[["wab", "wcd"]]], None, TokenTable(vocabulary, 24), (1, 32))
-    lookups = Lookups(jax.tree.map(jnp.asarray, batch.tokens), params)
+    lookups = Lookups([jax.tree.map(jnp.asarray, batch.tokens)], params)
     distinct = len(batch.tokens.word_ids)
 
     (small, (moments, _)) = lookups.gather(state)
