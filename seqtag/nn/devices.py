@@ -10,6 +10,8 @@ from seqtag.batch import Batch
 DATA_AXIS = "data"
 _BUSY_CPU, _BUSY_OTHERS = 4, 128
 """Rows of a program."""
+_BUSY_CPU_BFLOAT16 = 8
+"""Kernels of bfloat16 are put into another order at every step, for all rows of it."""
 
 
 class Devices:
@@ -25,10 +27,10 @@ class Devices:
         """How many."""
         return self.mesh.size
 
-    @property
-    def least_rows(self) -> int:
+    def least_rows(self, precision: str) -> int:
         """Rows of a batch below which longer rows cost time: a CPU has few units to keep busy, other devices many."""
-        return self.count * self.programs_at_once * (_BUSY_CPU if self._are_cpus else _BUSY_OTHERS)
+        busy = _BUSY_OTHERS if not self._are_cpus else _BUSY_CPU if precision == "float32" else _BUSY_CPU_BFLOAT16
+        return self.count * self.programs_at_once * busy
 
     @property
     def programs_at_once(self) -> int:

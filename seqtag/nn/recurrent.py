@@ -168,8 +168,7 @@ def _project_forward(precision: Any, values: Array, kernels: Array) -> tuple[Arr
 
 def _project_backward(precision: Any, residuals: tuple[Array, Array], d_products: Array) -> tuple[Array, Array]:
     values, kernels = residuals
-    d_values = _product(d_products, kernels.swapaxes(1, 2), precision)
-    return d_values, _product(values.swapaxes(1, 2), d_products, precision)
+    return _product_over_gates(d_products, kernels, precision), _product_over_rows(values, d_products, precision)
 
 
 project.defvjp(_project_forward, _project_backward)
@@ -267,6 +266,37 @@ def _product(left: Array, right: Array, precision: Any) -> Array:
     )
 
 
+def _product_over_rows(
+    values: Float[Array, "directions rows features"], d_products: Float[Array, "directions rows gates"], precision: Any
+) -> Float[Array, "directions features gates"]:
+    """The gradient of kernels."""
+
+    def at_once(values: Array, d_products: Array) -> Array:
+        return _product(values.swapaxes(1, 2), d_products, precision)
+
+    def in_turn(values: Array, d_products: Array) -> Array:
+        operands = values.swapaxes(1, 2).astype(precision), d_products.astype(precision)
+        return lax.map(lambda own: jnp.matmul(*own, preferred_element_type=jnp.float32), operands)
+
+    if precision == jnp.float32:
+        return at_once(values, d_products)
+    # A transposed operand of a product, which it is not in a loop, XLA's CPU compiler takes for float32.
+    return lax.platform_dependent(values, d_products, cpu=in_turn, default=at_once)
+
+
+def _product_over_gates(
+    d_products: Float[Array, "directions rows gates"],
+    kernels: Float[Array, "directions features gates"],
+    precision: Any,
+) -> Float[Array, "directions rows features"]:
+    """The gradient of what kernels are multiplied with."""
+    if precision == jnp.float32:
+        return _product(d_products, kernels.swapaxes(1, 2), precision)
+    # Of both directions at once, XLA's CPU compiler takes these operands for float32 too.
+    pairs = zip(d_products.astype(precision), kernels.astype(precision), strict=True)
+    return jnp.stack([jnp.matmul(own, kernel.T, preferred_element_type=jnp.float32) for own, kernel in pairs])
+
+
 def _at(stack: Array, index: Array) -> Array:
     return lax.dynamic_index_in_dim(stack, index, axis=1, keepdims=False)
 
@@ -347,7 +377,7 @@ def gradient_of_kernels(
 ) -> Float[Array, "directions hidden gates"]:
     """The gradient of the recurrent kernels: one product over all steps, from hidden states and gates' gradients."""
     before = hidden[:, :-1] * keep[:, 1:]
-    return _product(rows_of(before).swapaxes(1, 2), rows_of(d_recurrents[:, 1:]), precision)
+    return _product_over_rows(rows_of(before), rows_of(d_recurrents[:, 1:]), precision)
 
 
 def rows_of(stack: Float[Array, "directions time batch features"]) -> Float[Array, "directions rows features"]:

@@ -170,7 +170,11 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     teacher = _read_teacher(training.teacher, config.task, vocabulary)
     devices = Devices()
     buckets = choose_buckets(
-        train.lengths, training.max_buckets, training.batch_tokens, training.pack_sentences, devices.least_rows
+        train.lengths,
+        training.max_buckets,
+        training.batch_tokens,
+        training.pack_sentences,
+        devices.least_rows(training.precision),
     )
     if vocabulary.classes:
         buckets = buckets._replace(least=_LEAST_LABELLED)

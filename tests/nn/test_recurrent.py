@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from seqtag.nn.encoder import RecurrentLayer
-from seqtag.nn.recurrent import CELLS
+from seqtag.nn.recurrent import CELLS, project
 
 BATCH, TIME, FEATURES, HIDDEN = 3, 7, 5, 4
 LENGTHS = np.array([7, 3, 5])
@@ -131,3 +131,16 @@ def test_bfloat16_products_stay_close(values: jax.Array) -> None:
     rough = layer(values, STARTS, ENDS)
     assert rough.dtype == jnp.float32
     assert 0 < float(jnp.abs(real(rough - exact)).max()) < 0.05
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_bfloat16_gradients_are_those_of_rounded_operands(directions: int) -> None:
+    """Sums are float32: only the operands lose digits."""
+    keys = jax.random.split(jax.random.key(4), 3)
+    shapes = ((directions, 9, 5), (directions, 5, 12), (directions, 9, 12))
+    values, kernels, d_products = (jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True))
+    _, backward = jax.vjp(lambda *own: project(jnp.dtype("bfloat16"), *own), values, kernels)
+    d_values, d_kernels = jax.jit(backward)(d_products)
+    rounded = [np.asarray(own.astype(jnp.bfloat16).astype(jnp.float32)) for own in (values, kernels, d_products)]
+    np.testing.assert_allclose(d_values, np.einsum("dnk,dfk->dnf", rounded[2], rounded[1]), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(d_kernels, np.einsum("dnf,dnk->dfk", rounded[0], rounded[2]), rtol=1e-5, atol=1e-5)
