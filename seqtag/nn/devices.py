@@ -9,7 +9,6 @@ from seqtag.batch import Batch
 
 DATA_AXIS = "data"
 _BUSY_CPU, _BUSY_OTHERS = 4, 128
-"""Rows of a program."""
 _BUSY_CPU_BFLOAT16 = 8
 """Kernels of bfloat16 are put into another order at every step, for all rows of it."""
 
@@ -28,9 +27,9 @@ class Devices:
         return self.mesh.size
 
     def least_rows(self, precision: str) -> int:
-        """Rows of a batch below which longer rows cost time: a CPU has few units to keep busy, other devices many."""
+        """Rows of a program below which longer rows cost time: a CPU has few units to keep busy, other devices many."""
         busy = _BUSY_OTHERS if not self._are_cpus else _BUSY_CPU if precision == "float32" else _BUSY_CPU_BFLOAT16
-        return self.count * self.programs_at_once * busy
+        return self.count * busy
 
     @property
     def programs_at_once(self) -> int:
@@ -55,5 +54,7 @@ class Devices:
 
     def spread_batch(self, batch: Batch) -> Batch:
         """A batch with its rows divided among the devices; each has all its distinct tokens."""
+        if self._are_cpus and self.count == 1:
+            return batch  # a program reads the host's arrays as they are, which costs less than naming their place
         places: dict[str, Any] = {field: self.copied if field == "tokens" else self.spread for field in Batch._fields}
         return jax.device_put(batch, Batch(**places))

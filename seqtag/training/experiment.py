@@ -58,6 +58,8 @@ class Experiment:
     gold_ids: GoldIds
     class_weights: Float32[np.ndarray, " classes"]
     buckets: Buckets
+    """For training, whose batches are divided among programs."""
+    prediction_buckets: Buckets
     devices: Devices
     graph: Any
     params: Any
@@ -117,7 +119,7 @@ class Experiment:
             task=self.config.task,
             config=self.config.model,
             vocabulary=self.vocabulary,
-            buckets=self.buckets,
+            buckets=self.prediction_buckets,
             graph=nnx.graphdef(abstract_model(self.config.model, self.vocabulary, self.vector_features)),
             params=_without_language_model(params),
             constants=self.constants,
@@ -169,15 +171,14 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     training = config.training
     teacher = _read_teacher(training.teacher, config.task, vocabulary)
     devices = Devices()
-    buckets = choose_buckets(
-        train.lengths,
-        training.max_buckets,
-        training.batch_tokens,
-        training.pack_sentences,
-        devices.least_rows(training.precision),
-    )
-    if vocabulary.classes:
-        buckets = buckets._replace(least=_LEAST_LABELLED)
+
+    def buckets_for(programs: int) -> Buckets:
+        least_rows = programs * devices.least_rows(training.precision)
+        packed = training.pack_sentences
+        chosen = choose_buckets(train.lengths, training.max_buckets, training.batch_tokens, packed, least_rows)
+        return chosen._replace(least=_LEAST_LABELLED) if vocabulary.classes else chosen
+
+    buckets = buckets_for(devices.programs_at_once)
     vectors = pretrained.vectors if pretrained else None
     graph, params, constants = _initialize(config, vocabulary, vectors)
     # Of no seed in particular: runs of several seeds then share their compiled programs.
@@ -192,6 +193,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         gold_ids=GoldIds(vocabulary),
         class_weights=_class_weights(vocabulary, counted, training.class_weights),
         buckets=buckets,
+        prediction_buckets=buckets_for(1),
         devices=devices,
         graph=graph,
         params=devices.copy(params),

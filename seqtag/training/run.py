@@ -45,7 +45,7 @@ def train(
     predictor = Predictor(
         experiment.graph,
         TokenTable(experiment.vocabulary, config.model.max_word_length),
-        experiment.buckets,
+        experiment.prediction_buckets,
         experiment.devices,
         config.model.document_sharing,
     )
