@@ -26,6 +26,7 @@ from seqtag.nn.devices import Devices
 from seqtag.nn.model import Network
 from seqtag.schemes import split_tag
 from seqtag.tagging.model_directory import TrainedModel, abstract_model, find_model, load_model
+from seqtag.training.lazy import Lookups
 from seqtag.training.optimizer import learning_rate, make_optimizer
 from seqtag.vocabulary import Vocabulary, build_vocabulary
 
@@ -40,6 +41,8 @@ class Work(NamedTuple):
 
     batches: list[Batch]
     """Its rows, in parts of one shape."""
+    lookups: Lookups | None
+    """What its tokens look up; None where embeddings are not lazy."""
     tokens: int
     """Real tokens of all parts."""
     labelled: int
@@ -105,8 +108,10 @@ class Experiment:
                 )
             )
             done = own.stop
+        tokens, is_lazy = [batch.tokens for batch in batches], self.config.training.lazy_embeddings
         return Work(
             batches=[self.devices.spread_batch(batch) for batch in batches],
+            lookups=Lookups.of(tokens, self.params) if is_lazy else None,
             tokens=sum(int(batch.mask.sum()) for batch in batches),
             labelled=sum(int(batch.labelled.sum()) for batch in batches),
         )

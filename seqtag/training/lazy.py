@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+import numpy as np
+from jaxtyping import Array, Int, Int32
 
 from seqtag.batch import Tokens
 
@@ -39,23 +40,29 @@ def rows_by_token(tokens: Tokens, params: Any) -> tuple[Tokens, Any]:
 
 
 class _Lookup(NamedTuple):
-    rows: Int[Array, " looked_up"]
-    """The rows looked up, each once; the table's own number of rows fills up."""
-    positions: Int[Array, " ids"]
+    rows: Int32[Any, " looked_up"]
+    """The rows looked up, each once, in rising order; the table's own number of rows fills up."""
+    positions: Int32[Any, " ids"]
     """For each id of all parts' tokens, its place in `rows`."""
 
 
-class Lookups:
+class Lookups(NamedTuple):
     """What the parts of a batch look up in the tables that are lazy: those with more rows than each part has ids."""
 
-    def __init__(self, parts: Sequence[Tokens], params: Any) -> None:
-        """`params` are the network's, tables whole."""
+    tables: dict[str, _Lookup]
+
+    @classmethod
+    def of(cls, parts: Sequence[Tokens], params: Any) -> "Lookups":
+        """Of tokens on the host; `params` are the network's, tables whole."""
         sizes = _table_sizes(params)
-        self._found: dict[str, _Lookup] = {}
+        found: dict[str, _Lookup] = {}
         for table, field in _lazy_fields(parts[0], params).items():
-            ids = jnp.concatenate([getattr(part, field).ravel() for part in parts])
-            size = min(ids.size, sizes[table])
-            self._found[table] = _Lookup(*jnp.unique(ids, size=size, fill_value=sizes[table], return_inverse=True))
+            ids = np.concatenate([getattr(part, field).ravel() for part in parts])
+            distinct, positions = np.unique(ids, return_inverse=True)
+            rows = np.full(min(ids.size, sizes[table]), sizes[table], np.int32)
+            rows[: len(distinct)] = distinct
+            found[table] = _Lookup(rows, positions.astype(np.int32))
+        return cls(found)
 
     def gather(self, tree: Any) -> Any:
         """A tree with the rows looked up in place of the tables: parameters, or what an optimizer keeps of them."""
@@ -85,7 +92,7 @@ class Lookups:
 
     def _map(self, function: Callable[..., Any], *trees: Any, otherwise: Callable[..., Any] = lambda own: own) -> Any:
         def apply(path: Any, *leaves: Any) -> Any:
-            lookup = self._found.get(_table_name(path))
+            lookup = self.tables.get(_table_name(path))
             return otherwise(*leaves) if lookup is None else function(lookup, *leaves)
 
         return jax.tree_util.tree_map_with_path(apply, *trees)

@@ -11,7 +11,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from seqtag.batch import Batch, Tokens
+from seqtag.batch import Batch
 from seqtag.nn.dropout import keys_of_rows
 from seqtag.nn.label_head import LabelObjective
 from seqtag.nn.lanes import Lanes
@@ -45,15 +45,15 @@ class Step:
     """Updates, each by one program for every part of its batch and one for the optimizer."""
 
     def __init__(self, experiment: Experiment) -> None:
-        copied = experiment.devices.copied
+        devices = experiment.devices
         self._experiment = experiment
-        self._lanes = Lanes(experiment.devices.programs_at_once)
-        self._gradients = Programs(make_gradients(experiment), out_shardings=copied)
-        self._update = Programs(make_update(experiment), donate_argnums=(0,), out_shardings=(copied, copied))
-        self._key = experiment.devices.copy(jax.random.fold_in(jax.random.key(experiment.config.training.seed), 1))
-        self._word_drop_rates = experiment.devices.copy(experiment.word_drop_rates)
+        self._lanes = Lanes(devices.programs_at_once)
+        self._gradients = Programs(make_gradients(experiment), out_shardings=devices.copied)
+        self._update = Programs(make_update(experiment), donate_argnums=(0,), out_shardings=devices.copied)
+        self._key = devices.copy(jax.random.fold_in(jax.random.key(experiment.config.training.seed), 1))
+        self._word_drop_rates = devices.copy(experiment.word_drop_rates)
         teacher = experiment.teacher
-        self._teacher = experiment.devices.copy(None if teacher is None else (teacher.params, teacher.constants))
+        self._teacher = devices.copy(None if teacher is None else (teacher.params, teacher.constants))
 
     @property
     def compile_seconds(self) -> float:
@@ -89,8 +89,9 @@ class Step:
             first_row = sum(len(part.batch.mask) for part in parts)
             parts.append(Part(batch, first_row, work.tokens, work.labelled))
         found = self._lanes.map(run, parts)
-        tokens = [batch.tokens for batch in work.batches] if experiment.config.training.lazy_embeddings else []
-        return self._update(tuple(len(own.word_ids) for own in tokens) or len(parts), state, tokens, found)
+        lookups = work.lookups
+        sizes = lookups and tuple(len(lookup.positions) for lookup in lookups.tables.values())
+        return self._update((len(parts), sizes), state, lookups, found)
 
 
 def make_gradients(experiment: Experiment) -> Callable[..., Gradients]:
@@ -134,7 +135,7 @@ def make_gradients(experiment: Experiment) -> Callable[..., Gradients]:
 
 
 def make_update(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.Array]]:
-    """`(state, tokens, gradients) -> (state, loss)`, the last two of each part; without lazy embeddings no tokens."""
+    """`(state, lookups, gradients) -> (state, loss)`, with the gradients of each part."""
     config, optimizer = experiment.config.training, experiment.optimizer
 
     def apply(state: TrainState, gradients: Any) -> TrainState:
@@ -143,11 +144,12 @@ def make_update(experiment: Experiment) -> Callable[..., tuple[TrainState, jax.A
             updates = jax.tree.map(lambda update: update * state.plateau.scale, updates)
         return state._replace(params=optax.apply_updates(state.params, updates), optimizer=optimizer_state)
 
-    def update(state: TrainState, tokens: list[Tokens], parts: list[Gradients]) -> tuple[TrainState, Float[Array, ""]]:
+    def update(
+        state: TrainState, lookups: Lookups | None, parts: list[Gradients]
+    ) -> tuple[TrainState, Float[Array, ""]]:
         average, state = state.average, state._replace(average=None)
         gradients = [part.params for part in parts]
-        if config.lazy_embeddings:
-            lookups = Lookups(tokens, state.params)
+        if lookups is not None:
             rows = apply(lookups.gather(state), lookups.added(gradients))
             state = lookups.scatter(state, rows)
         else:

@@ -55,7 +55,7 @@ def step(optimizer: optax.GradientTransformation, params: Any, state: Any, token
 
 def lazy_step(optimizer: optax.GradientTransformation, params: Any, state: Any, *parts: Tokens) -> tuple[Any, Any]:
     found = [jax.grad(loss_of)(*reversed(rows_by_token(part, params))) for part in parts]
-    lookups = Lookups(parts, params)
+    lookups = Lookups.of([jax.tree.map(np.asarray, part) for part in parts], params)
     rows, of_rows = lookups.gather((params, state))
     updates, of_rows = optimizer.update(lookups.added(found), of_rows, rows)
     return lookups.scatter((params, state), (optax.apply_updates(rows, updates), of_rows))
@@ -117,7 +117,7 @@ def test_the_tables_of_a_network_and_of_its_optimizer_are_found() -> None:
     assert not jax.tree.leaves(constants)
     state = params, optax.adam(0.1).init(params)
     batch = make_batch([[["wab", "wcd"]]], None, TokenTable(vocabulary, 24), (1, 32))
-    lookups = Lookups([jax.tree.map(jnp.asarray, batch.tokens)], params)
+    lookups = Lookups.of([batch.tokens], params)
     distinct = len(batch.tokens.word_ids)
 
     (small, (moments, _)) = lookups.gather(state)
