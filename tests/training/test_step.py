@@ -1,5 +1,6 @@
 """One update: that of the whole batch, however it is divided."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,22 @@ KINDS = {
 }
 
 
+def name(number: int) -> str:
+    """Of letters alone: digits are all one to the vocabulary."""
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> Any:
-    lines = [
-        f'{{"tokens": ["Ada{row % 7}", "saw", "Paris", "{"x" * (row % 5 + 1)}"], "tags": ["B-PER", "O", "B-LOC", "O"], '
-        f'"label": "{"ab"[row % 2]}"}}'
+    sentences = [
+        {
+            "tokens": [name(row), "saw", name(row + 60), name(row % 5)],
+            "tags": ["B-PER", "O", "B-LOC", "O"],
+            "label": "ab"[row % 2],
+        }
         for row in range(60)
     ]
-    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, sentences)))
     data = DataConfig(format="jsonl", path=str(tmp_path), train="train.jsonl", validation=None, test=None)
     return data, read_corpus(data)
 
@@ -44,6 +53,8 @@ def updated(experiment: Experiment, parts: int, monkeypatch: pytest.MonkeyPatch)
     for plan in experiment.plan(0)[:2]:
         work = experiment.prepare(plan)
         assert len(work.batches) == parts
+        assert (work.lookups is not None) == experiment.config.training.lazy_embeddings
+        assert work.lookups is None or "words" in work.lookups.tables, "more words than a batch has ids"
         assert work.tokens == sum(experiment.splits["train"].lengths[plan.sentences])
         state, loss = step(state, work)
         losses.append(float(loss))
