@@ -91,11 +91,11 @@ class Experiment:
         sentences = self.splits["train"][plan.sentences]
         gold = self.gold_ids(sentences)
         rows = list(sentences_of(plan, sentences.tokens))
-        slots = self.buckets.rows(plan.length)
-        size = self.devices.rows(-(-slots // min(self.devices.programs_at_once, slots)))
+        batch_rows = self.buckets.rows(plan.length)
+        size = self.devices.rows(-(-batch_rows // min(self.devices.programs_at_once, batch_rows)))
         batches: list[Batch] = []
         done = 0
-        for start in range(0, slots, size):
+        for start in range(0, batch_rows, size):
             part = rows[start : start + size]
             own = slice(done, done + sum(map(len, part)))
             batches.append(

@@ -26,7 +26,7 @@ def rows_by_token(tokens: Tokens, params: Any) -> tuple[Tokens, Any]:
 
     Their gradient is that of each look-up by itself, which `Lookups.added` adds up by row.
     """
-    lazy = _lazy_fields(tokens, params)
+    lazy = {table: field for table, (field, _) in _lazy_tables(tokens, params).items()}
 
     def rows(path: Any, table: Array) -> Array:
         field = lazy.get(_table_name(path))
@@ -54,12 +54,11 @@ class Lookups(NamedTuple):
     @classmethod
     def of(cls, parts: Sequence[Tokens], params: Any) -> "Lookups":
         """Of tokens on the host; `params` are the network's, tables whole."""
-        sizes = _table_sizes(params)
         found: dict[str, _Lookup] = {}
-        for table, field in _lazy_fields(parts[0], params).items():
+        for table, (field, size) in _lazy_tables(parts[0], params).items():
             ids = np.concatenate([getattr(part, field).ravel() for part in parts])
             distinct, positions = np.unique(ids, return_inverse=True)
-            rows = np.full(min(ids.size, sizes[table]), sizes[table], np.int32)
+            rows = np.full(min(ids.size, size), size, np.int32)
             rows[: len(distinct)] = distinct
             found[table] = _Lookup(rows, positions.astype(np.int32))
         return cls(found)
@@ -98,15 +97,12 @@ class Lookups(NamedTuple):
         return jax.tree_util.tree_map_with_path(apply, *trees)
 
 
-def _lazy_fields(tokens: Tokens, params: Any) -> dict[str, str]:
-    """The tables that have more rows than the tokens have ids for them, and where these are."""
-    sizes = _table_sizes(params)
-    return {table: field for table, field in _FIELDS.items() if getattr(tokens, field).size < sizes.get(table, 0)}
-
-
-def _table_sizes(params: Any) -> dict[str, int]:
+def _lazy_tables(tokens: Tokens, params: Any) -> dict[str, tuple[str, int]]:
+    """Of the tables that have more rows than the tokens have ids for them, where these are, and how many rows."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
-    return {name: len(leaf) for path, leaf in leaves if (name := _table_name(path))}
+    sizes = {name: len(leaf) for path, leaf in leaves if (name := _table_name(path))}
+    fields = ((table, field, sizes.get(table, 0)) for table, field in _FIELDS.items())
+    return {table: (field, size) for table, field, size in fields if getattr(tokens, field).size < size}
 
 
 def _table_name(path: Any) -> str:

@@ -84,10 +84,10 @@ class Step:
                 self._teacher,
             )
 
-        parts: list[Part] = []
-        for batch in work.batches:
-            first_row = sum(len(part.batch.mask) for part in parts)
-            parts.append(Part(batch, first_row, work.tokens, work.labelled))
+        parts = [
+            Part(batch, number * len(batch.token_ids), work.tokens, work.labelled)
+            for number, batch in enumerate(work.batches)
+        ]
         found = self._lanes.map(run, parts)
         lookups = work.lookups
         sizes = lookups and tuple(len(lookup.positions) for lookup in lookups.tables.values())
