@@ -37,6 +37,7 @@ _EXTEND = r"[\p{M}\p{Cf}\x{1f3fb}-\x{1f3ff}]"
 _KATAKANA = r"\p{Katakana}ー\x{ff70}\x{ff9e}\x{ff9f}"
 _BY_SYLLABLE = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _SPACED = rf"[\p{{L}}\p{{N}}&&[^\p{{Han}}\p{{Hiragana}}{_KATAKANA}]&&[^\p{{L}}&&[{_BY_SYLLABLE}]]]"
+_LETTER, _CAPITAL = rf"\p{{L}}{_EXTEND}*+", rf"\p{{Lu}}{_EXTEND}*+"
 _NO_WORD = r"(?![\p{L}\p{N}])"
 _N_T = rf"[nN]['’][tT]{_NO_WORD}"
 _CLITIC = rf"['’](?:[sSdDmM]|ll|LL|re|RE|ve|VE){_NO_WORD}"
@@ -58,16 +59,16 @@ _END = r"\s*+\z|[^\S\n]*+\n[^\S\n]*+\n"  # of the text or a paragraph
 _DOMAIN = rf"\.(?:(?:com|org|net|edu|gov)(?:\.\p{{L}}{{2}})?|co\.\p{{L}}{{2}}){_NO_WORD}"
 _ALONE = r"[\"()\[\]{}\x{3001}-\x{303f}\x{ff00}-\x{ffef}]"
 _NOT_URL = r"\s<>\"“”«»\x{3000}-\x{303f}\x{ff00}-\x{ffef}"
-_PATTERN = "|".join(
+_RULES = "|".join(
     [
         rf"(?:(?i:https?|ftp)://|[wW]{{3}}\.)[^{_NOT_URL}]*[^{_NOT_URL}'’.,;:!?…)\]}}]",
         r"(?<![\w.+-])[\w.+-]++(?<=\w)@[\w-]++(?:\.[\w-]++)++",
         rf"[@#](?=[\p{{N}}_]*+\p{{L}})(?:[\p{{L}}\p{{N}}_]{_EXTEND}*+)++",
-        rf"(?=\p{{L}}\.\p{{L}})\p{{L}}(?:\.\p{{L}}{_NO_WORD})++\.?(?:-{_WORD})*+",
-        r"\p{Lu}\.(?:-\p{Lu}\.)++",
+        rf"(?={_LETTER}\.\p{{L}}){_LETTER}(?:\.{_LETTER}{_NO_WORD})++\.?(?:-{_WORD})*+",
+        rf"{_CAPITAL}\.(?:-{_CAPITAL}\.)++",
         rf"(?=\p{{L}}{{1,6}}\.)(?:{'|'.join(_ABBREVIATIONS)})\.{_NO_WORD}(?!{_END})(?:-{_WORD})*+",
         rf"(?:{'|'.join(_BEFORE_NUMBERS)})\.(?:\p{{N}}++|(?=\s++\p{{N}}))",
-        r"\p{Lu}\.(?=\s++[\p{Lu}\p{Ll}]|[,\p{L}])",
+        rf"{_CAPITAL}\.(?=\s++[\p{{Lu}}\p{{Ll}}]|[,\p{{L}}])",
         r"(?<![^\n])\p{N}{1,3}\.(?=\s++\S)",
         r"(?<![^\s(\[$£€¥])\.\p{N}++",
         rf"(?<![\p{{L}}\p{{N}}])\+(?=\p{{N}}){_COMPOUND}",
@@ -85,6 +86,7 @@ _PATTERN = "|".join(
         rf"\S{_EXTEND}*+",
     ]
 )
+_PATTERN = rf"(?:{_RULES}){_EXTEND}*+"  # whatever a token ends in may have marks
 _LONGEST = 1_000_000
 _TO_LAST_BREAK = re.compile(r".+\s(?=\S)", re.DOTALL)
 # White space to Python but not to the pattern's engine; and surrogates, which Rust's strings cannot hold.
