@@ -17,7 +17,7 @@ from seqtag.nn import lattice
 from seqtag.nn.dropout import dropout, keys_of_rows, split_keys, token_dropout
 from seqtag.nn.embeddings import CharacterCNN
 from seqtag.nn.label_head import LabelObjective
-from seqtag.nn.member import boundaries
+from seqtag.nn.member import Lesson, boundaries
 from seqtag.nn.model import Network
 from seqtag.schemes import repair
 from seqtag.vocabulary import build_vocabulary
@@ -62,11 +62,12 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, traini
     packed = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (5, 11))
 
     @jax.jit
+    @jax.value_and_grad
     def loss(params: nnx.State, batch: Batch) -> jax.Array:
         keys = jax.random.split(jax.random.key(0), len(batch.mask)) if training else None
         return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, keys).tags.sum()
 
-    values, gradients = zip(*(jax.value_and_grad(loss)(params, batch) for batch in (alone, packed)), strict=True)
+    values, gradients = zip(*(loss(params, batch) for batch in (alone, packed)), strict=True)
     assert 0 < float(values[0]) < np.inf
     assert float(values[0]) == pytest.approx(float(values[1]), rel=1e-5)
     for one, other in zip(jax.tree.leaves(gradients[0]), jax.tree.leaves(gradients[1]), strict=True):
@@ -196,14 +197,18 @@ def test_members_of_an_ensemble_learn_each_by_itself() -> None:
     keys = jax.random.split(jax.random.key(5), 2)
     of_members = split_keys(keys, 2)
 
+    @jax.jit
+    @jax.value_and_grad
     def together(params: nnx.State) -> jax.Array:
         return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, keys).tags.sum()
 
+    @partial(jax.jit, static_argnums=1)
+    @jax.value_and_grad
     def alone(params: nnx.State, number: int) -> jax.Array:
         return nnx.merge(graph, params).members[number].losses(batch, OBJECTIVE, None, of_members[number]).tags.sum()
 
-    loss, gradients = jax.value_and_grad(together)(params)
-    losses, apart = zip(*(jax.value_and_grad(alone)(params, number) for number in (0, 1)), strict=True)
+    loss, gradients = together(params)
+    losses, apart = zip(*(alone(params, number) for number in (0, 1)), strict=True)
     assert float(loss) == pytest.approx(float(sum(losses)), rel=1e-5)
     assert float(losses[0]) != pytest.approx(float(losses[1]), rel=1e-3)
     for number in (0, 1):
@@ -221,18 +226,17 @@ def test_a_network_has_nothing_to_learn_from_itself(multi_label: bool) -> None:
     graph, params = nnx.split(model)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11), 3)
     objective = LabelObjective(0.0, jnp.ones(3))
-    lesson = model.lesson(batch, 1.0)
+    other, _ = make_model(classes=("x", "y", "z"), multi_label=multi_label, **WORDS_ALONE | {"encoder": "rnn"})
 
-    def loss(params: nnx.State) -> jax.Array:
+    @jax.jit
+    @jax.grad
+    def gradients(params: nnx.State, lesson: Lesson) -> jax.Array:
         losses = nnx.merge(graph, params).losses(batch, objective, lesson=lesson)
         return losses.tags.sum() + losses.labels.sum()
 
-    for gradient in jax.tree.leaves(jax.grad(loss)(params)):
+    for gradient in jax.tree.leaves(gradients(params, model.lesson(batch, 1.0))):
         np.testing.assert_allclose(gradient, 0.0, atol=2e-5)
-    other, _ = make_model(classes=("x", "y", "z"), multi_label=multi_label, **WORDS_ALONE | {"encoder": "rnn"})
-    changed = jax.grad(
-        lambda params: nnx.merge(graph, params).losses(batch, objective, lesson=other.lesson(batch, 1.0)).tags.sum()
-    )(params)
+    changed = gradients(params, other.lesson(batch, 1.0))
     assert max(float(jnp.abs(gradient).max()) for gradient in jax.tree.leaves(changed)) > 1e-2
 
 
