@@ -1,4 +1,4 @@
-"""Small, fast sequence taggers: named entities, slots, sentiment."""
+"""Small, fast sequence taggers: named entities, slots and intents, sentiment."""
 
 from typing import TYPE_CHECKING, Any
 

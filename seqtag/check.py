@@ -1,7 +1,6 @@
 """`python -m seqtag.check`: what is in a data set and what is wrong with it."""
 
 from seqtag.command_line import make_parser, parse_config, run
-from seqtag.errors import InputError
 
 _DESCRIPTION = "Say what is in a data set and what is wrong with it. Exit code 2 only for what would stop training."
 
@@ -12,13 +11,12 @@ def main(argv: list[str] | None = None) -> int:
     config, _, _ = parse_config(parser, argv)
 
     # Here and not above: it takes a second, and what is wrong with the flags is said at once.
-    from seqtag.data.checks import check_corpus, format_check
+    from seqtag.data.checks import check_corpus, check_learnable, format_check
     from seqtag.data.reading import read_corpus
 
     report = check_corpus(read_corpus(config.data))
-    if config.task == "ner" and not report.figures["train"].spans:
-        source = report.findings["train"].source
-        raise InputError(f"{source}: no labelled span in the training part; check data.tag_column and data.format")
+    train = report.figures["train"]
+    check_learnable(train.spans, train.sentence_labels, config, report.findings["train"].source)
     print(format_check(report))
     return 0
 

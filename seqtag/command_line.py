@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace, set_loader, set_parsing_settings
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace, set_loader, set_parsing_settings
 
 from seqtag.config import Config
 from seqtag.errors import InputError
@@ -32,12 +32,24 @@ _TYPES: dict[str, Any] = {
 }
 
 
+class _HelpFormatter(DefaultHelpFormatter):
+    """Adds to a flag's help what its default is, unless the help says so."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return action.help if action.help and "default:" in action.help else super()._get_help_string(action)
+
+
 def make_parser(prog: str, description: str, sections: tuple[str, ...] = tuple(SECTIONS)) -> ArgumentParser:
     """A parser of the settings of `sections`; commands add their own flags."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     set_loader("seqtag", parse_value, (ValueError,))
     parser = ArgumentParser(
-        prog=prog, description=description, exit_on_error=False, allow_abbrev=False, parser_mode="seqtag"
+        prog=prog,
+        description=description,
+        exit_on_error=False,
+        allow_abbrev=False,
+        parser_mode="seqtag",
+        formatter_class=_HelpFormatter,
     )
     if sections:
         parser.add_argument("--config", metavar="FILE", help="YAML file of settings; flags beat it")
@@ -115,6 +127,18 @@ def _sections(parser: ArgumentParser) -> list[str]:
 def _section(settings: dict[str, Any], section: str) -> dict[str, Any]:
     prefix = f"{section}."
     return {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
+
+
+def report_file(name: str | None) -> Path | None:
+    """The file that `--report` names, or None. Raises InputError where it could not be written."""
+    if name is None:
+        return None
+    file = Path(name)
+    if file.suffix not in (".json", ".txt"):
+        raise InputError(f"--report {file}: name a .json or a .txt file")
+    if not file.parent.is_dir():
+        raise InputError(f"--report {file}: there is no folder {file.parent}")
+    return file
 
 
 def load_config(path: Path) -> Config:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from seqtag.command_line import make_parser, parse_flags, run
+from seqtag.command_line import make_parser, parse_flags, report_file, run
 from seqtag.errors import InputError
 
 _DESCRIPTION = (
@@ -26,9 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         raise InputError(f"name two run folders to compare, not {len(flags.runs)}")
     if flags.samples < 1 or flags.show < 0:
         raise InputError("--samples must be at least 1 and --show at least 0")
-    report_file = Path(flags.report) if flags.report else None
-    if report_file and report_file.suffix not in (".json", ".txt"):
-        raise InputError(f"--report {report_file}: name a .json or a .txt file")
+    file = report_file(flags.report)
 
     # Here and not above: it takes a second, and what is wrong with the flags is said at once.
     from seqtag.evaluation.comparing import format_comparison
@@ -36,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
 
     comparison = _compare([Path(name) for name in flags.runs], flags.split, flags.samples, flags.show)
     print(format_comparison(comparison), end="")
-    if report_file:
-        write_report(comparison, report_file, format_comparison)
+    if file:
+        write_report(comparison, file, format_comparison)
     return 0
 
 

@@ -30,7 +30,7 @@ class DataConfig:
     train: str = "train"
     """Split (hub, sample) or file name in the folder (conll, jsonl; with or without its extension)."""
     validation: float | str | None = "validation"
-    """As `train`; a number between 0 and 1 holds that share of the training part out instead."""
+    """As `train`; a number between 0 and 1 holds that share of the training part out instead. Documents stay whole."""
     test: str | None = "test"
     """As `train`; null means there is none."""
     split_seed: int = 0
@@ -54,7 +54,8 @@ class DataConfig:
     tag_scheme: Literal["auto", "IOB1", "IOB2", "BIOES"] = "auto"
     """The scheme that the data are written in."""
     strict: bool = False
-    """Make ill-formed tag sequences, and spans off token boundaries, errors instead of repairing and counting them."""
+    """Make ill-formed tag sequences, spans off token boundaries and overlapping spans errors instead of mending and
+    counting them."""
     max_sentence_length: int | None = None
     """Cut training sentences after so many tokens; what is cut is counted and said. Null: nothing is cut."""
 
@@ -97,7 +98,7 @@ class ModelConfig:
     char_dim: int = 30
     """Size of character embeddings."""
     char_features: int = 50
-    """Filters of the CNN, or units of the BiLSTM over both directions."""
+    """Filters of the CNN, or units of the BiLSTM over both directions: an even number."""
     char_kernel_size: int = 3
     """Width of the CNN's filters, in characters."""
     max_word_length: int = 24
@@ -152,27 +153,27 @@ class TrainingConfig:
     """cosine: to zero at the last step; inverse_time: rate / (1 + decay_rate * epochs done); plateau: times
     plateau_factor after plateau_patience evaluations without a better validation score."""
     decay_rate: float = 0.05
-    """Of inverse_time, per epoch."""
+    """How fast schedule inverse_time falls, per epoch."""
     plateau_factor: float = 0.5
-    """Of plateau."""
+    """What schedule plateau multiplies the rate by."""
     plateau_patience: int = 2
-    """Of plateau, in evaluations."""
+    """Evaluations that schedule plateau waits for a better score."""
     warmup_steps: int = 0
     """Steps of linear growth up to the learning rate."""
     momentum: float = 0.9
-    """Of sgd."""
+    """Momentum of optimizer sgd."""
     weight_decay: float = 0.0
-    """Of adamw."""
+    """Decoupled weight decay of optimizer adamw."""
     lazy_embeddings: bool = False
     """Update only the rows of embedding tables that a batch looks up; the others keep their weights and moments. It is
     cheaper with a large vocabulary, but rare words learn more slowly: with few steps that costs accuracy."""
     clip_norm: float | None = 5.0
     """Scale gradients down to this global norm. Null: not at all."""
     label_loss_weight: float = 1.0
-    """Of the loss a text's label, beside that of a token's tag, in task joint."""
+    """Weight of the loss of a text's label beside that of a token's tag, in task joint."""
     language_model_weight: float = 0.0
-    """Of a second loss on the same text: each token's next word from what stands before it, its previous word from what
-    comes after (Rei 2017). It costs time in training and none in tagging. 0 leaves it out."""
+    """Weight of a second loss on the same text: each token's next word from what stands before it, its previous word
+    from what comes after (Rei 2017). It costs time in training and none in tagging. 0 leaves it out."""
     language_model_words: int = 5000
     """The most frequent words, which that loss tells apart."""
     teacher: str | None = None
@@ -244,11 +245,12 @@ def is_of(value: Any, kind: Any) -> bool:
 _POSITIVE = (
     "model.members model.hidden_size model.num_layers model.word_dim model.min_count model.char_dim "
     "model.char_features model.char_kernel_size training.epochs training.batch_tokens training.max_buckets "
-    "training.learning_rate training.bootstrap_samples training.language_model_words"
+    "training.learning_rate training.bootstrap_samples training.language_model_words training.plateau_patience "
+    "training.plateau_factor"
 ).split()
 _NOT_NEGATIVE = (
     "model.word_dropout model.document_sharing model.shape_dim model.affix_dim training.warmup_steps "
-    "training.decay_rate training.label_loss_weight training.weight_decay training.plateau_patience training.seed "
+    "training.decay_rate training.label_loss_weight training.weight_decay training.seed "
     "training.language_model_weight"
 ).split()
 _FRACTION = (
@@ -283,6 +285,15 @@ def _check(config: Config) -> None:
         raise InputError("model.max_word_length must be at least twice model.char_kernel_size")
     if any(length < 1 for length in config.model.affix_lengths):
         raise InputError("model.affix_lengths must hold lengths of at least 1")
+    if config.model.char_encoder == "lstm" and config.model.char_features % 2:
+        raise InputError("model.char_features must be even for model.char_encoder lstm: each direction gives half")
+    if config.data.validation is None:
+        for name, needs in (
+            ("training.early_stopping", config.training.early_stopping is not None),
+            ("training.schedule plateau", config.training.schedule == "plateau"),
+        ):
+            if needs:
+                raise InputError(f"{name} goes by the validation part, and data.validation is null; name a part")
     if config.data.format != "sample" and config.data.path is None:
         raise InputError(f"data.path must be set for data.format {config.data.format}")
     share = config.data.validation

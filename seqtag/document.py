@@ -81,7 +81,9 @@ class Document:
         return f"Document(text={shown!r}, entities={self.entities!r}{labelled})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: `text`, `tokens`, `entities`; `label`, `score`, `labels`, `n_best` where present."""
+        """Plain values for JSON: `text`, `tokens`, `entities`; where there are any, `label`, `score`, `labels`,
+        `attention` and `n_best`.
+        """
         record: dict[str, Any] = {
             "text": self.text,
             "tokens": [token._asdict() for token in self.tokens],

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtag.command_line import load_config, make_parser, parse_config, parse_flags, run
-from seqtag.config import PRECISIONS, Config, DataConfig
+from seqtag.command_line import load_config, make_parser, parse_config, parse_flags, report_file, run
+from seqtag.config import PRECISIONS, Config, DataConfig, check_types
 from seqtag.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = make_parser("seqtag evaluate", _DESCRIPTION, sections=("data",))
     parser.add_argument("--model", metavar="DIR|ID", help="model folder, run folder or Hub id")
+    parser.add_argument("--revision", type=str, metavar="NAME", help="branch, tag or commit of a Hub id")
     parser.add_argument(
         "--split", choices=["train", "validation", "test"], help="one part (default: every configured one except train)"
     )
@@ -25,11 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     flags = parse_flags(parser, argv)
     if flags.model is None:
         raise InputError("--model: name a model folder, a run folder or a Hub id")
-    report_file = Path(flags.report) if flags.report else None
-    if report_file and report_file.suffix not in (".json", ".txt"):
-        raise InputError(f"--report {report_file}: name a .json or a .txt file")
-    if report_file and not report_file.parent.is_dir():
-        raise InputError(f"--report {report_file}: there is no folder {report_file.parent}")
+    file = report_file(flags.report)
 
     # Here and not above: they take seconds, and what is wrong with the flags is said at once.
     from seqtag.evaluation.reports import format_report, write_report
@@ -38,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
     tune_allocator()
     keep_compiled_programs()
-    directory = find_model(flags.model)
+    directory = find_model(flags.model, flags.revision)
     model = load_model(directory, flags.precision)
     base = _data_of_training(directory, model)
     config, _, given = parse_config(parser, argv, base=Config(data=base or DataConfig()))
@@ -48,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         )
     report = _evaluate(model, config.data, flags.split)
     print(format_report(report))
-    if report_file:
-        write_report(report, report_file)
+    if file:
+        write_report(report, file)
     return 0
 
 
@@ -58,7 +55,14 @@ def _data_of_training(directory: Path, model: "TrainedModel") -> DataConfig | No
     run_config = directory.parent / "config.yaml"
     if run_config.is_file():
         return load_config(run_config).data
-    return DataConfig(**model.data) if model.data["path"] or model.data["format"] == "sample" else None
+    if not model.data["path"] and model.data["format"] != "sample":
+        return None
+    try:
+        data = DataConfig(**model.data)
+        check_types(data)
+    except (TypeError, InputError) as error:
+        raise InputError(f"{directory / 'config.json'}: its data settings cannot be used ({error})") from error
+    return data
 
 
 def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dict[str, Any]:

@@ -71,7 +71,7 @@ SETTINGS = st.fixed_dictionaries(
             }
         ),
     }
-)
+).filter(lambda own: own["data"]["validation"] is not None or own["training"]["early_stopping"] is None)
 
 
 def _is_number(word: str) -> bool:

@@ -105,7 +105,7 @@ def test_standard_input_and_output(run: Run, capfd: pytest.CaptureFixture[str], 
         assert run() == 0
     out, err = capfd.readouterr()
     assert [json.loads(line)["text"] for line in out.splitlines()] == TEXT.split("\n")
-    assert err.startswith("3 documents, ")
+    assert err.startswith("3 texts, ")
     assert err.count("\n") == 1, "a progress bar where there is no terminal"
     assert run("--input", "x.txt", "--whole", "--output-format", "jsonl") == 0
     assert json.loads(capfd.readouterr().out)["text"] == TEXT
@@ -124,7 +124,7 @@ def test_bad_records_are_skipped_by_number_or_end_the_work(run: Run, capfd: pyte
     assert [json.loads(line)["text"] for line in Path("y.jsonl").read_text().splitlines()] == ["Ada", "Bo"]
     first, second, told = capfd.readouterr().err.splitlines()
     assert first.startswith("seqtag: skipped: x.jsonl:2: not valid JSON")
-    assert second == "seqtag: skipped: x.jsonl:4: not a JSON object; each record must be one"
+    assert second == "seqtag: skipped: x.jsonl:4: not a JSON object; write one record a line, not an array"
     assert ", 2 records skipped; " in told
 
 

@@ -61,7 +61,7 @@ def time_step(arguments: argparse.Namespace, settings: dict[str, Any]) -> dict[s
         run.begin(experiment.config)
         watcher = _Watcher()
         loop = Loop(experiment, run, _NoCheckpoints(), None, [watcher])  # pyright: ignore[reportArgumentType]
-        loop.fit(resume=False)
+        loop.fit()
     seconds = watcher.seconds[1] - watcher.seconds[0]  # the second epoch: everything is warm
     counted = sum(len(rows[place][0]) for plan in chosen for place in plan.sentences)
     return {

@@ -2,13 +2,15 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from datasets import Dataset
 
+from seqtag.config import Config
 from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS, Corpus, Findings
+from seqtag.errors import InputError
 from seqtag.schemes import tags_to_spans
 
 FEW = 20
@@ -44,6 +46,26 @@ class CheckReport:
     figures: dict[str, SplitFigures]
     findings: dict[str, Findings]
     warnings: list[str]
+
+
+def check_learnable(spans: Collection[str], classes: Collection[str], config: Config, source: str) -> None:
+    """Raise InputError where a training part lacks what the task learns from.
+
+    Args:
+        spans: the labels of its spans.
+        classes: the labels of its texts.
+        config: of the run.
+        source: the training part's, for the message.
+    """
+    if config.task != "classification" and not spans:
+        raise InputError(f"{source}: no labelled span in the training part; check data.tag_column and data.format")
+    least = 1 if config.data.multi_label else 2
+    if config.task != "ner" and len(classes) < least:
+        found = f"only {next(iter(classes))!r}" if classes else "none"
+        raise InputError(
+            f"{source}: task {config.task} needs texts with {least} labels or more, and the training part has {found}; "
+            "check data.label_column"
+        )
 
 
 def check_corpus(corpus: Corpus) -> CheckReport:

@@ -34,7 +34,7 @@ class HubReader:
         self._loaded: DatasetDict | None = None
 
     def source(self, name: str) -> str:
-        """`id, split`. Raises InputError where the data set has no such split."""
+        """`id split NAME`. Raises InputError where the data set has no such split."""
         splits = self._splits()
         if name not in splits:
             raise InputError(f"{self.config.path}: no split {name!r}; the data set has {', '.join(map(str, splits))}")

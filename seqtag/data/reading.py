@@ -94,10 +94,7 @@ def _finished(examples: Iterable[Example], ledger: Ledger) -> Iterator[Example]:
         if len(tags) != len(example.tokens):
             raise InputError(f"{example.place}: {len(example.tokens)} tokens but {len(tags)} tags")
         if not example.from_spans:
-            try:
-                example.tags = _mended(tags, example.place, ledger)
-            except InputError as error:
-                raise InputError(f"{example.place}: {error}") from error
+            example.tags = _mended(tags, example.place, ledger)
         yield example
 
 
@@ -106,7 +103,7 @@ def _mended(tags: list[str], place: str, ledger: Ledger) -> list[str]:
     try:
         well_formed, changed = repair(tags, scheme)
     except InputError as error:
-        raise InputError(f"{error}; check data.tag_column") from error
+        raise InputError(f"{place}: {error}; check data.tag_column") from error
     ledger.note("repaired", changed, lambda: f"{place}: ill-formed {scheme} tags")
     return well_formed if scheme == "IOB2" else convert(well_formed, "IOB2")
 

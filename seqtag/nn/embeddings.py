@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from seqtag.batch import FIRST_TOKEN, PADDING, UNKNOWN_TOKEN, Batch, Tokens
+from seqtag.batch import PADDING, UNKNOWN_TOKEN, Batch, Tokens
 from seqtag.config import ModelConfig
 from seqtag.nn.dropout import RowKeys, uniform
 from seqtag.nn.encoder import RecurrentLayer
@@ -105,7 +105,7 @@ class TokenEmbeddings(nnx.Module):
         if config.shape_dim:
             self.shapes = Embedding(sizes.shapes, config.shape_dim, rngs)
             self.out_features += config.shape_dim
-        if config.affix_dim:
+        if config.affix_dim and vocabulary.affixes:
             # One table for all lengths: fewer arrays to compile for, and one look-up.
             self.affixes = Embedding(sizes.affixes, config.affix_dim, rngs)
             self.out_features += config.affix_dim * len(vocabulary.affixes)
@@ -152,6 +152,7 @@ class TokenEmbeddings(nnx.Module):
         if hasattr(self, "affixes"):
             parts.append(self.affixes(tokens.affix_ids).reshape(len(tokens.affix_ids), -1))
         if hasattr(self, "chars"):
-            is_token = jnp.arange(len(tokens.word_ids)) >= FIRST_TOKEN
-            parts.append(jnp.where(is_token[:, None], self.chars(tokens.char_ids), 0.0))
+            # Neither padding and unknown ones nor an empty token have any.
+            has_chars = (tokens.char_ids > PADDING).any(1)
+            parts.append(jnp.where(has_chars[:, None], self.chars(tokens.char_ids), 0.0))
         return self.words(tokens.word_ids), jnp.concatenate(parts, axis=-1)

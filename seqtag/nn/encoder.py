@@ -162,7 +162,16 @@ class Encoder(nnx.Module):
         keys: RowKeys = None,
     ) -> Float[Array, "batch time hidden"]:
         """Hidden states of the last layer; `keys` None means no dropout."""
-        return self._upper(self.layers[0](values, starts, ends), starts, ends, keys)
+        return self.upper(self.lowest(values, starts, ends), starts, ends, keys)
+
+    def lowest(
+        self,
+        values: Float[Array, "batch time features"],
+        starts: Bool[Array, "batch time"],
+        ends: Bool[Array, "batch time"],
+    ) -> Float[Array, "batch time hidden"]:
+        """Hidden states of the first layer: the only ones of which each direction has read its own side alone."""
+        return self.layers[0](values, starts, ends)
 
     def of_tokens(
         self,
@@ -172,16 +181,16 @@ class Encoder(nnx.Module):
         ends: Bool[Array, "batch time"],
     ) -> Float[Array, "batch time hidden"]:
         """The same for tagging, from each distinct token's values and which token stands where."""
-        return self._upper(self.layers[0].of_tokens(tokens, token_ids, starts, ends), starts, ends, None)
+        return self.upper(self.layers[0].of_tokens(tokens, token_ids, starts, ends), starts, ends, None)
 
-    def _upper(
+    def upper(
         self,
         values: Float[Array, "batch time hidden"],
         starts: Bool[Array, "batch time"],
         ends: Bool[Array, "batch time"],
         keys: RowKeys,
     ) -> Float[Array, "batch time hidden"]:
-        """All layers but the first."""
+        """Hidden states of the last layer from those of the first."""
         upper = self.layers[1:]
         for layer, layer_keys in zip(upper, split_keys(keys, len(upper)), strict=True):
             values = dropout(values, self.layer_dropout, layer_keys, self.locked_dropout)

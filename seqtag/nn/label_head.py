@@ -60,7 +60,9 @@ class LabelHead(nnx.Module):
         best = jnp.where(member > 0, scores[:, None], -jnp.inf).max(-1, keepdims=True)
         best = jnp.where(jnp.isfinite(best), best, 0.0)
         real = member.sum(1)
-        raised = jnp.exp(scores - jax.lax.stop_gradient((member * best).sum(1))) * real
+        # Nothing of padding is raised: what it might overflow to would not become 0 when it is multiplied with 0.
+        above = jnp.where(real > 0, scores - jax.lax.stop_gradient((member * best).sum(1)), 0.0)
+        raised = jnp.exp(above) * real
         sums = jnp.einsum("bst,bt->bs", member, raised)
         return raised / jnp.where(real > 0, jnp.einsum("bst,bs->bt", member, sums), 1.0)
 

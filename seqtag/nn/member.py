@@ -55,7 +55,7 @@ class Losses(NamedTuple):
     """Of the language model; 0 without one."""
 
 
-class _Keys(NamedTuple):
+class DropoutKeys(NamedTuple):
     """What each row's dropout is made of: unknown words, dropped tokens, the encoder's input, its layers, its output,
     and the vectors of texts."""
 
@@ -65,6 +65,11 @@ class _Keys(NamedTuple):
     layers: RowKeys
     outputs: RowKeys
     texts: RowKeys
+
+    @classmethod
+    def of(cls, keys: RowKeys) -> "DropoutKeys":
+        """Made of each row's one key, or of none."""
+        return cls(*split_keys(keys, len(cls._fields)))
 
 
 class Member(nnx.Module):
@@ -106,21 +111,21 @@ class Member(nnx.Module):
             words = min(FIRST + language_model, vocabulary.sizes.words)
             self.language_model = LanguageModelHead(config.hidden_size, 1 + config.bidirectional, words, rngs)
 
-    def hidden(
-        self,
-        batch: Batch,
-        word_drop_rates: Float[Array, " distinct"] | None = None,
-        keys: RowKeys = None,
-    ) -> Float[Array, "batch time hidden"]:
-        """The encoder's state at each token; `keys` None means no dropout."""
+    def hidden(self, batch: Batch) -> Float[Array, "batch time hidden"]:
+        """The encoder's state at each token, for tagging: each distinct token is read once."""
         starts, ends = boundaries(batch.sentence_ids)
-        if keys is None:
-            return self.encoder.of_tokens(self.embeddings.of_tokens(batch.tokens), batch.token_ids, starts, ends)
-        of = _Keys(*split_keys(keys, len(_Keys._fields)))
-        embedded = self.embeddings(batch, word_drop_rates, of.words)
-        embedded = token_dropout(embedded, self.embedding_dropout, of.tokens)
-        embedded = dropout(embedded, self.dropout, of.inputs, self.locked_dropout)
-        return self.encoder(embedded, starts, ends, of.layers)
+        return self.encoder.of_tokens(self.embeddings.of_tokens(batch.tokens), batch.token_ids, starts, ends)
+
+    def hidden_in_training(
+        self, batch: Batch, word_drop_rates: Float[Array, " distinct"] | None, keys: DropoutKeys
+    ) -> tuple[Float[Array, "batch time hidden"], Float[Array, "batch time hidden"]]:
+        """The same with dropout, token by token: of the encoder's first layer, and of its last."""
+        starts, ends = boundaries(batch.sentence_ids)
+        embedded = self.embeddings(batch, word_drop_rates, keys.words)
+        embedded = token_dropout(embedded, self.embedding_dropout, keys.tokens)
+        embedded = dropout(embedded, self.dropout, keys.inputs, self.locked_dropout)
+        lowest = self.encoder.lowest(embedded, starts, ends)
+        return lowest, self.encoder.upper(lowest, starts, ends, keys.layers)
 
     def losses(
         self,
@@ -141,7 +146,8 @@ class Member(nnx.Module):
             word_ids: those of the vocabulary, for the language model alone.
             lesson: of a teacher; its cross entropy then is part of the losses of tags and labels.
         """
-        hidden, of = self.hidden(batch, word_drop_rates, keys), _Keys(*split_keys(keys, len(_Keys._fields)))
+        of = DropoutKeys.of(keys)
+        lowest, hidden = self.hidden_in_training(batch, word_drop_rates, of)
         of_tags = of_labels = of_words = jnp.zeros(hidden.shape[0])
         if hasattr(self, "head"):
             emissions = self.head.emissions(dropout(hidden, self.dropout, of.outputs, self.locked_dropout))
@@ -158,7 +164,8 @@ class Member(nnx.Module):
                 taught = self.label_head.loss(pooled, lesson.labels, batch.labelled, objective).sum(1)
                 of_labels = (1 - lesson.weight) * of_labels + lesson.weight * taught
         if hasattr(self, "language_model") and word_ids is not None:
-            of_words = self.language_model.loss(hidden, word_ids, batch.sentence_ids)
+            # Of the first layer: what is above it has read both sides, the words that are asked for among them.
+            of_words = self.language_model.loss(lowest, word_ids, batch.sentence_ids)
         return Losses(of_tags, of_labels, of_words)
 
     def labels(

@@ -125,13 +125,13 @@ class Bar:
         earlier = f", {before.documents:,} of them before" if before.documents else ""
         seconds = time.monotonic() - self._start
         print(
-            f"{done.documents:,} documents{earlier}, {done.tokens:,} tokens, {done.entities:,} entities{skipped}; "
+            f"{done.documents:,} texts{earlier}, {done.tokens:,} tokens, {done.entities:,} entities{skipped}; "
             f"{seconds:,.1f} s, {self._rate(done):,.0f} tokens/s",
             file=sys.stderr,
         )
 
     def _figures(self, done: Done) -> str:
-        return f"{done.documents:,} documents, {done.entities:,} entities, {self._rate(done):,.0f} tokens/s"
+        return f"{done.documents:,} texts, {done.entities:,} entities, {self._rate(done):,.0f} tokens/s"
 
     def _rate(self, done: Done) -> float:
         return (done.tokens - self._before.tokens) / max(time.monotonic() - self._start, 1e-3)

@@ -145,7 +145,7 @@ class JsonlReader(_Lines):
                 if isinstance(values, dict):
                     yield _from_fields(place, values, *self.columns)
                 else:
-                    yield BadRecord(f"{place}: not a JSON object; each record must be one")
+                    yield BadRecord(f"{place}: not a JSON object; write one record a line, not an array")
 
 
 class ConllReader(_Lines):

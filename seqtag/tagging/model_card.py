@@ -34,6 +34,7 @@ def model_card(model: TrainedModel, report: dict[str, Any]) -> str:
     """Markdown with the metadata block that the Hub reads."""
     config, vocabulary = model.config, model.vocabulary
     directions = "bidirectional" if config.bidirectional else "forward"
+    characters = [] if config.char_encoder == "none" else [f"characters by {config.char_encoder}"]
     heads = [f"{config.head} head, tags learned as {config.tag_scheme}"] if vocabulary.tags else []
     heads += [f"labels of texts from states pooled by {config.pooling}"] if vocabulary.classes else []
     lines = [
@@ -44,7 +45,7 @@ def model_card(model: TrainedModel, report: dict[str, Any]) -> str:
         f"# A seqtag model: {', '.join(vocabulary.labels + vocabulary.classes)}",
         "",
         f"- Network: {_ensemble(config.members)}{config.num_layers} {directions} {config.encoder.upper()} layer(s) of "
-        f"{config.hidden_size} units, characters by {config.char_encoder}, {', '.join(heads)}",
+        f"{config.hidden_size} units, {', '.join([*characters, *heads])}",
         f"- Vocabulary: {len(vocabulary.words):,} words"
         + (f", {len(vocabulary.vectors):,} pretrained vectors" if model.vector_features else ""),
         f"- Trained on: {_source(model.data)}, seed {report['seed']}, {report['training']['epochs']} epochs",
@@ -57,7 +58,8 @@ def model_card(model: TrainedModel, report: dict[str, Any]) -> str:
         "",
         *_scores(report),
         "",
-        "Evaluate it on your own data with `python -m seqtag.evaluate --model MODEL`.",
+        "On data of your own: `python -m seqtag.evaluate --model MODEL --data.format conll --data.path DIR "
+        "--data.test FILE --split test`.",
         "",
         "## Configuration",
         "",

@@ -54,7 +54,7 @@ class TrainedModel:
     params: Any
     constants: Any
     data: dict[str, Any]
-    """What it was trained on, as far as others can find it: format, Hub id, split names."""
+    """The data settings of its training where the data are public; else only `format`, and `path` None."""
     vector_features: int = 0
     """Width of the pretrained vectors; 0 where there are none."""
     card: str = ""

@@ -66,7 +66,7 @@ class Display:
             self._bar.update(self._task, completed=steps, description=f"epoch {epochs + 1}")
 
     def step(self, loss: float, tokens: int) -> None:
-        """A step is done: its loss a token in nats, and its real tokens."""
+        """A step is done: its loss in nats, and its real tokens."""
         self._done += 1
         now = time.perf_counter()
         if self._last is not None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +15,7 @@ from jaxtyping import Float32, PRNGKeyArray
 from seqtag.batch import FIRST, Batch
 from seqtag.config import Config
 from seqtag.data.batching import Buckets, Gold, Plan, choose_buckets, make_batch, plan_batches, sentences_of
+from seqtag.data.checks import check_learnable
 from seqtag.data.encoding import TokenTable
 from seqtag.data.schema import Corpus
 from seqtag.data.split import GoldIds, Split
@@ -120,6 +121,7 @@ class Experiment:
         """What is shipped, with these weights: all but the language model, which is there for training alone."""
         data = self.config.data
         is_hub_id = data.format == "hub" and data.path is not None and not Path(data.path).exists()
+        is_public = is_hub_id or data.format == "sample"
         return TrainedModel(
             task=self.config.task,
             config=self.config.model,
@@ -128,12 +130,8 @@ class Experiment:
             graph=nnx.graphdef(abstract_model(self.config.model, self.vocabulary, self.vector_features)),
             params=_without_language_model(params),
             constants=self.constants,
-            data={
-                "format": data.format,
-                "path": data.path if is_hub_id else None,
-                "revision": data.revision,
-                "train": data.train,
-            },
+            # Of other data, others can find nothing, and names of files may be paths.
+            data=asdict(data) if is_public else {"format": data.format, "path": None},
             vector_features=self.vector_features,
         )
 
@@ -161,7 +159,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     train = splits["train"]
     counted = _count(train)
     source = corpus.findings["train"].source if "train" in corpus.findings else "the training part"
-    _check_learnable(counted, config, source)
+    check_learnable(counted.labels, counted.classes, config, source)
     check_backend(config.model)
     model = config.model
     pretrained = read_word_vectors(model.word_vectors) if model.word_vectors else None
@@ -266,19 +264,6 @@ def _count(train: Split) -> _Counted:
             labelled += labels is not None
     labels = {label for tag in tags if (label := split_tag(tag)[1])}
     return _Counted(tokens, labels, classes, frozenset(spans), labelled)
-
-
-def _check_learnable(counted: _Counted, config: Config, source: str) -> None:
-    """Raise InputError where the training part lacks what the task learns from."""
-    if config.task != "classification" and not counted.labels:
-        raise InputError(f"{source}: no labelled span in the training part; check data.tag_column and data.format")
-    least = 1 if config.data.multi_label else 2
-    if config.task != "ner" and len(counted.classes) < least:
-        found = f"only {next(iter(counted.classes))!r}" if counted.classes else "none"
-        raise InputError(
-            f"{source}: task {config.task} needs texts with {least} labels or more, and the training part has {found}; "
-            "check data.label_column"
-        )
 
 
 def _class_weights(

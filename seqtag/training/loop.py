@@ -17,7 +17,7 @@ from seqtag.training.checkpoint import Checkpoint, Checkpoints
 from seqtag.training.experiment import Experiment
 from seqtag.training.optimizer import make_plateau
 from seqtag.training.run_directory import RunDirectory
-from seqtag.training.state import Progress, initial_state
+from seqtag.training.state import Progress, TrainState, initial_state
 from seqtag.training.step import Step
 
 _IN_FLIGHT = 4
@@ -74,13 +74,20 @@ class Loop:
         self.state = experiment.devices.copy(initial_state(experiment.params, experiment.optimizer, self.config))
         self.best = experiment.params
 
-    def fit(self, resume: bool) -> Fitted:
+    def restore(self) -> None:
+        """Go on from the newest checkpoint, if there is one. Raises InputError where it is damaged or of other data."""
+        if self.checkpoints.latest() is None:
+            return
+        found = self.checkpoints.restore(self._checkpoint())
+        self.state, self.best, self.experiment.constants, self.progress = found
+        for watcher in self.watchers:
+            watcher.resumed(int(self.state.step), self.progress.epoch)
+
+    def fit(self) -> Fitted:
         """Train to the last epoch, or until early stopping.
 
         Raises Stopped after SIGINT or SIGTERM, a checkpoint written; FloatingPointError when the loss is not finite.
         """
-        if resume and self.checkpoints.latest() is not None:
-            self._restore()
         self.run.cut_log(self.progress.log_lines)
         self._started = time.monotonic() - self.progress.seconds
         with StopSignals() as signals:
@@ -155,16 +162,15 @@ class Loop:
         progress.batch, progress.loss = 0, 0.0
         validation = self.experiment.splits.get("validation")
         if validation is None:
-            self.best, progress.best_epoch = state.evaluated, progress.epoch
+            self._keep(state)
         else:
             predicted = self.predictor.predict(state.evaluated, self.experiment.constants, validation)
             scores = quick_scores(validation[range(len(validation))], predicted, self.experiment.vocabulary)
             score = scores["selection"]
             entry |= {f"validation_{name}": value for name, value in scores.items()}
             if score > progress.best_score:
-                # A copy: the state's own arrays are given away at the next step.
-                self.best = jax.tree.map(jnp.copy, state.evaluated)
-                progress.best_score, progress.best_epoch, progress.evaluations_since_best = score, progress.epoch, 0
+                self._keep(state)
+                progress.best_score, progress.evaluations_since_best = score, 0
             else:
                 progress.evaluations_since_best += 1
             if self.plateau is not None:
@@ -178,8 +184,14 @@ class Loop:
         for watcher in self.watchers:
             watcher.evaluation(entry)
 
+    def _keep(self, state: TrainState) -> None:
+        # A copy: the state's own arrays are given away at the next step.
+        self.best = jax.tree.map(jnp.copy, state.evaluated)
+        self.progress.best_epoch = self.progress.epoch
+
     def _learning_rate(self) -> float:
-        rate = float(jnp.asarray(self.experiment.schedule(int(self.state.step))))
+        """Of the last update."""
+        rate = float(jnp.asarray(self.experiment.schedule(int(self.state.step) - 1)))
         return rate * float(self.state.plateau.scale) if self.state.plateau is not None else rate
 
     def _has_converged(self) -> bool:
@@ -192,9 +204,3 @@ class Loop:
     def _save(self) -> None:
         self.progress.seconds = time.monotonic() - self._started
         self.checkpoints.save(self._checkpoint())
-
-    def _restore(self) -> None:
-        found = self.checkpoints.restore(self._checkpoint())
-        self.state, self.best, self.experiment.constants, self.progress = found
-        for watcher in self.watchers:
-            watcher.resumed(int(self.state.step), self.progress.epoch)

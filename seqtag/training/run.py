@@ -41,7 +41,6 @@ def train(
     `watchers` are told what is shown, after it is shown.
     """
     config = experiment.config
-    run.begin(config)
     predictor = Predictor(
         experiment.graph,
         TokenTable(experiment.vocabulary, config.model.max_word_length),
@@ -53,7 +52,11 @@ def train(
     checkpoints = Checkpoints(run.checkpoints)
     try:
         with Display(steps, run.tensorboard if config.training.tensorboard else None) as display:
-            fitted = Loop(experiment, run, checkpoints, predictor, (display, *watchers)).fit(resume)
+            loop = Loop(experiment, run, checkpoints, predictor, (display, *watchers))
+            if resume:
+                loop.restore()
+            run.begin(config)  # not before it is certain that the run can go on
+            fitted = loop.fit()
     finally:
         checkpoints.close()
 

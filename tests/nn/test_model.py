@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from seqtag.nn import lattice
 from seqtag.nn.dropout import dropout, keys_of_rows, split_keys, token_dropout
 from seqtag.nn.embeddings import CharacterCNN
 from seqtag.nn.label_head import LabelObjective
-from seqtag.nn.member import Lesson, boundaries
+from seqtag.nn.member import DropoutKeys, Lesson, boundaries
 from seqtag.nn.model import Network
 from seqtag.schemes import repair
 from seqtag.vocabulary import build_vocabulary
@@ -52,10 +53,9 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(kind.values()))
-def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, training: bool) -> None:
-    """In training, without dropout, as in tagging, which reads each distinct token once."""
+def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict) -> None:
+    """Nor what is tagged, for which each distinct token is read once."""
     model, table = make_model(**kind)
     graph, params = nnx.split(model)
     alone = make_batch([[tokens] for tokens in SENTENCES], TAGS, table, (4, 4))
@@ -64,8 +64,7 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, traini
     @jax.jit
     @jax.value_and_grad
     def loss(params: nnx.State, batch: Batch) -> jax.Array:
-        keys = jax.random.split(jax.random.key(0), len(batch.mask)) if training else None
-        return nnx.merge(graph, params).losses(batch, OBJECTIVE, None, keys).tags.sum()
+        return nnx.merge(graph, params).losses(batch, OBJECTIVE).tags.sum()
 
     values, gradients = zip(*(loss(params, batch) for batch in (alone, packed)), strict=True)
     assert 0 < float(values[0]) < np.inf
@@ -85,9 +84,24 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(kind: dict, traini
 def test_training_and_tagging_see_the_same_states(encoder: str, bidirectional: bool) -> None:
     model, table = make_model(encoder=encoder, bidirectional=bidirectional, num_layers=2, layer_dropout=0.0)
     batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (3, 11))
-    keys = jax.random.split(jax.random.key(0), 3)
-    trained, tagged = model.members[0].hidden(batch, None, keys), model.hidden(batch)
+    (_, trained), tagged = model.members[0].hidden_in_training(batch, None, DropoutKeys.of(None)), model.hidden(batch)
     np.testing.assert_allclose(trained[batch.mask], tagged[batch.mask], rtol=1e-5, atol=1e-6)
+
+
+def test_the_language_model_learns_from_the_first_layer_alone() -> None:
+    """Above it, both directions have read the words that are asked for."""
+    model, table = make_model(num_layers=2, **WORDS_ALONE)
+    own, states = model.members[0], []
+    batch = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (2, 11))
+    own.language_model = SimpleNamespace(loss=lambda hidden, *ids: states.append(hidden) or jnp.zeros(2))
+    own.losses(batch, OBJECTIVE, word_ids=batch.token_ids)
+    other = own.losses(batch._replace(token_ids=batch.token_ids.at[0, 2].set(1)), OBJECTIVE, word_ids=batch.token_ids)
+    assert other.tags[0] != own.losses(batch, OBJECTIVE).tags[0]
+    forward = [np.asarray(found[0, :, :6]) for found in states]
+    np.testing.assert_array_equal(forward[0][:2], forward[1][:2])
+    assert (forward[0][2] != forward[1][2]).any()
+    backward = [np.asarray(found[0, :, 6:]) for found in states]
+    assert (backward[0][:2] != backward[1][:2]).any()
 
 
 @pytest.mark.parametrize("scheme", ["IOB2", "BIOES"])
