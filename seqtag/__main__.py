@@ -7,9 +7,9 @@ import seqtag
 
 COMMANDS = {
     "train": "train a tagger and leave a run folder with the model and its report",
-    "search": "try settings and say which did best (needs seqtag[search])",
+    "search": "try settings and say which did best (needs Optuna)",
     "evaluate": "score a saved model on data",
-    "tag": "tag and label texts with a saved model with a saved model",
+    "tag": "tag and label texts with a saved model",
     "compare": "say whether the difference between two runs is real",
     "check": "say what is in a data set and what is wrong with it",
 }

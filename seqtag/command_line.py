@@ -138,6 +138,8 @@ def report_file(name: str | None) -> Path | None:
         raise InputError(f"--report {file}: name a .json or a .txt file")
     if not file.parent.is_dir():
         raise InputError(f"--report {file}: there is no folder {file.parent}")
+    if file.is_dir():
+        raise InputError(f"--report {file}: is a folder, not a file")
     return file
 
 

@@ -242,6 +242,8 @@ def is_of(value: Any, kind: Any) -> bool:
     return type(value) is kind or (kind is float and type(value) is int)
 
 
+_LARGEST_SEED = 2**32 - 1
+"""What JAX's keys are made of."""
 _POSITIVE = (
     "model.members model.hidden_size model.num_layers model.word_dim model.min_count model.char_dim "
     "model.char_features model.char_kernel_size training.epochs training.batch_tokens training.max_buckets "
@@ -281,6 +283,8 @@ def _check(config: Config) -> None:
     for name in _POSITIVE_OR_NULL:
         if value(name) is not None and not value(name) > 0:
             raise InputError(f"{name} must be greater than 0 or null, not {value(name)}")
+    if config.training.seed > _LARGEST_SEED:
+        raise InputError(f"training.seed must be at most {_LARGEST_SEED}, not {config.training.seed}")
     if config.model.max_word_length < 2 * config.model.char_kernel_size:
         raise InputError("model.max_word_length must be at least twice model.char_kernel_size")
     if any(length < 1 for length in config.model.affix_lengths):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtag.command_line import load_config, make_parser, parse_config, parse_flags, report_file, run
-from seqtag.config import PRECISIONS, Config, DataConfig, check_types
+from seqtag.config import PRECISIONS, Config, DataConfig
 from seqtag.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,14 +55,7 @@ def _data_of_training(directory: Path, model: "TrainedModel") -> DataConfig | No
     run_config = directory.parent / "config.yaml"
     if run_config.is_file():
         return load_config(run_config).data
-    if not model.data["path"] and model.data["format"] != "sample":
-        return None
-    try:
-        data = DataConfig(**model.data)
-        check_types(data)
-    except (TypeError, InputError) as error:
-        raise InputError(f"{directory / 'config.json'}: its data settings cannot be used ({error})") from error
-    return data
+    return DataConfig(**model.data) if model.data["path"] or model.data["format"] == "sample" else None
 
 
 def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def to_spacy(document: Document, vocab: "Vocab") -> "Doc":
     try:
         from spacy.tokens import Doc
     except ImportError as error:
-        raise InputError("documents for spaCy need it: pip install 'seqtag[spacy]'") from error
+        raise InputError("documents for spaCy need it: pip install spacy") from error
     words: list[str] = []
     spaces: list[bool] = []
     position = 0
@@ -110,7 +110,10 @@ def to_spacy(document: Document, vocab: "Vocab") -> "Doc":
     spans = []
     for _, label, start, end, score in document.entities:
         span = doc.char_span(start, end, label=label)
-        assert span is not None, "entities begin and end with tokens"
+        if span is None:
+            raise InputError(
+                f"the {label} at {start} to {end} is of an empty token, which spaCy cannot hold; leave it out"
+            )
         span._.score = score
         spans.append(span)
     doc.ents = spans

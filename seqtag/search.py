@@ -52,13 +52,13 @@ def main(argv: list[str] | None = None) -> int:
         if not flags.space:
             raise InputError("--space: name a YAML file of the settings to search, such as configs/search/sample.yaml")
         folder.check_free()
+        if config.data.validation is None:
+            raise InputError(
+                "data.validation is null, and a search chooses by its score; name a part, or a share of the training "
+                "part such as 0.1"
+            )
         space = read_space(Path(flags.space), config)
         _refuse_both(space, sys.argv[1:] if argv is None else argv)
-    if config.data.validation is None:
-        raise InputError(
-            "data.validation is null, and a search chooses by its score; name a part, or a share of the training part "
-            "such as 0.1"
-        )
 
     if config.training.deterministic:
         repeatable_sums()
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "optuna":
             raise
-        raise InputError("seqtag search needs Optuna: pip install 'seqtag[search]'") from error
+        raise InputError("seqtag search needs Optuna: pip install optuna") from error
 
     print(f"search folder: {folder.path}", flush=True)
     corpus = read_corpus(without_test(config).data)

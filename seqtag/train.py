@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
         "--seeds", type=str, metavar="N,N", help="a run for each of these seeds, in DIR/seed-N, and their mean"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --output")
-    config, flags, _ = parse_config(parser, argv)
+    config, flags, given = parse_config(parser, argv)
     seeds = _seeds(flags.seeds, sys.argv[1:] if argv is None else argv)
 
     # Here and not above: they take seconds, and what is wrong with the flags is said at once.
@@ -34,7 +34,8 @@ def main(argv: list[str] | None = None) -> int:
         folder.check_holds_run()
         if seeds:
             folder.check_seeds(seeds)
-        seeds = seeds or folder.seeds()
+        elif (seeds := folder.seeds()) and "training.seed" in given and flags.config is None:
+            raise InputError(f"--resume: {folder.path} holds runs of several seeds; name them, and more, with --seeds")
         own = load_config(folder.config)
         if flags.config is None:
             config = parse_config(parser, argv, base=own)[0]

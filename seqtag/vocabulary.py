@@ -88,7 +88,11 @@ class Vocabulary:
             name: strings(name, values[name]) for name in ("words", "vectors", "chars", "shapes", "tags", "classes")
         }
         counts = values["counts"]
-        if not isinstance(counts, list | tuple) or [type(count) for count in counts] != [int] * len(plain["words"]):
+        if (
+            not isinstance(counts, list | tuple)
+            or [type(count) for count in counts] != [int] * len(plain["words"])
+            or min(counts, default=0) < 0
+        ):
             raise InputError("vocabulary.json: counts does not hold a number for each word; take the file anew")
         lengths, affixes = values["affix_lengths"], values["affixes"]
         if not (

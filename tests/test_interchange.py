@@ -186,5 +186,5 @@ def test_spacy_takes_an_empty_text_and_no_surrogates(vocab: Vocab) -> None:
 
 def test_without_spacy_it_says_what_to_install(ada: Document, vocab: Vocab, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy.tokens", None)
-    with pytest.raises(InputError, match=r"pip install 'seqtag\[spacy\]'"):
+    with pytest.raises(InputError, match=r"pip install spacy"):
         to_spacy(ada, vocab)

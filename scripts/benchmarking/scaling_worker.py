@@ -76,9 +76,6 @@ def time_step(arguments: argparse.Namespace, settings: dict[str, Any]) -> dict[s
 class _NoCheckpoints:
     """Nothing is kept."""
 
-    def latest(self) -> None:
-        """There is none."""
-
     def save(self, checkpoint: Any) -> None:
         """Write nothing."""
 

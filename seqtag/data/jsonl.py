@@ -49,9 +49,11 @@ class JsonlReader:
 
     def tags(self, name: str) -> Iterator[list[str]]:
         """The tags of records that have them; what is wrong with a record is said when it is read."""
-        for _, record in _records(self._path(name)):
+        for place, record in _records(self._path(name)):
             tags = record.get(str(self.config.tag_column or "tags"))
-            if tags and isinstance(tags, list) and all(isinstance(tag, str) for tag in tags):
+            if tags and _are_numbers(tags) and self.config.label_names:
+                yield [_named(tag, self.config.label_names, place) for tag in tags]
+            elif tags and _are_strings(tags):
                 yield tags
 
     def examples(self, name: str, ledger: Ledger) -> Iterator[Example]:
@@ -84,7 +86,9 @@ def example_of_record(record: Record, place: str, config: DataConfig, ledger: Le
     tags = _take_tags(rest, place, config)
     if tags is None:
         spans = _take_spans(rest, place, config)
-    labels = _take_labels(rest, place, config, None if tags is None else config.label_names)
+    # Names are those of the tags, where these are numbers.
+    label_names = None if _are_numbers(record.get(str(config.tag_column or "tags"))) else config.label_names
+    labels = _take_labels(rest, place, config, label_names)
     example = Example(
         tokens=[],
         tags=tags,
@@ -152,6 +156,10 @@ def _are_strings(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(type(value) is int for value in values)
+
+
 def _as_text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
@@ -176,7 +184,7 @@ def _take_tags(rest: Record, place: str, config: DataConfig) -> list[str] | None
     if config.tag_column and isinstance(rest.get(name), list) and any(isinstance(tag, dict) for tag in rest[name]):
         return None  # spans
     tags = rest.pop(name, None)
-    if isinstance(tags, list) and config.label_names and all(type(tag) is int for tag in tags):
+    if config.label_names and _are_numbers(tags):
         return [_named(tag, config.label_names, place) for tag in tags]
     if tags is not None and not _are_strings(tags):
         raise InputError(
@@ -185,7 +193,7 @@ def _take_tags(rest: Record, place: str, config: DataConfig) -> list[str] | None
     return tags
 
 
-def _take_labels(rest: Record, place: str, config: DataConfig, tag_names: list[str] | None) -> list[str] | None:
+def _take_labels(rest: Record, place: str, config: DataConfig, label_names: list[str] | None) -> list[str] | None:
     names = (config.label_column,) if config.label_column else _LABELS
     found = [name for name in names if rest.get(name) is not None and (config.multi_label or rest[name] != [])]
     if len(found) > 1:
@@ -195,8 +203,8 @@ def _take_labels(rest: Record, place: str, config: DataConfig, tag_names: list[s
     given = rest.pop(found[0])
 
     def name(label: Any) -> str:
-        if isinstance(label, int) and config.label_names and tag_names is None:
-            return _named(label, config.label_names, place)
+        if type(label) is int and label_names:
+            return _named(label, label_names, place)
         if not isinstance(label, str | int):
             raise InputError(f"{place}: {found[0]} is neither a string nor a whole number")
         return str(_as_text(label))
@@ -215,9 +223,14 @@ def _take_spans(rest: Record, place: str, config: DataConfig) -> list[CharacterS
     # A list of strings is a label of the text, as doccano has it.
     name = next((name for name in names if isinstance(rest.get(name), list) and not _are_strings(rest[name])), None)
     spans: list[Any] = rest.pop(name) if name else []
-    for field in ("entities", "spans"):
+    for field in (str(config.tag_column),) if config.tag_column else ("entities", "spans"):
         if rest.get(field) == []:
             del rest[field]
+        elif rest.get(field) is not None:
+            raise InputError(
+                f"{place}: {field} is no list of spans, objects with start, end and label; write them so, or name "
+                "their field with data.tag_column"
+            )
     annotations = rest.get("annotations")
     if isinstance(annotations, list) and all(isinstance(annotation, dict) for annotation in annotations):
         del rest["annotations"]

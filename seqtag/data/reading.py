@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from datasets import Dataset, DatasetDict
@@ -41,19 +42,25 @@ def read_corpus(config: DataConfig, require_train: bool = True, only: Iterable[s
 
     splits: dict[str, Dataset] = {}
     findings: dict[str, Findings] = {}
+    repaired_by_role: dict[str, dict[int, int]] = {}
     for role, name in parts.items():
         ledger = Ledger(reader.source(name), config.strict, scheme)
-        splits[role] = store(row_of(example) for example in _finished(reader.examples(name, ledger), ledger))
+        repaired: dict[int, int] = {}
+        splits[role] = store(row_of(example) for example in _finished(reader.examples(name, ledger), ledger, repaired))
         if not len(splits[role]):
             raise InputError(f"{ledger.source}: no sentences in it (the {role} part)")
         findings[role] = ledger.findings()
+        repaired_by_role[role] = repaired
     if share and "validation" in wanted:
-        splits["train"], splits["validation"] = _hold_out(splits["train"], share, config.split_seed)
-        findings["validation"] = Findings(f"{share:g} of {findings['train'].source}", scheme)
+        kept, held = _hold_out(splits["train"], share, config.split_seed)
+        both, own = splits["train"], sum(repaired_by_role["train"].get(position, 0) for position in held)
+        splits["train"], splits["validation"] = both.select(kept), both.select(held)
+        findings["validation"] = Findings(f"{share:g} of {findings['train'].source}", scheme, repaired=own)
+        findings["train"] = replace(findings["train"], repaired=findings["train"].repaired - own)
     if config.max_sentence_length is not None and "train" in wanted:
         splits["train"], findings["train"] = _cut(splits["train"], findings["train"], config.max_sentence_length)
-    kept = [role for role in ROLES if role in splits and role in wanted]
-    return Corpus(DatasetDict({role: splits[role] for role in kept}), {role: findings[role] for role in kept})
+    roles = [role for role in ROLES if role in splits and role in wanted]
+    return Corpus(DatasetDict({role: splits[role] for role in roles}), {role: findings[role] for role in roles})
 
 
 def _scheme(reader: Reader, config: DataConfig, parts: list[str]) -> Scheme | None:
@@ -85,16 +92,19 @@ def _scheme(reader: Reader, config: DataConfig, parts: list[str]) -> Scheme | No
         return "IOB2"
 
 
-def _finished(examples: Iterable[Example], ledger: Ledger) -> Iterator[Example]:
-    """Examples with well-formed IOB2 tags."""
-    for example in examples:
+def _finished(examples: Iterable[Example], ledger: Ledger, repaired: dict[int, int]) -> Iterator[Example]:
+    """Examples with well-formed IOB2 tags; how many of them had to be repaired goes into `repaired`, by position."""
+    for position, example in enumerate(examples):
         if not example.tokens:
             raise InputError(f"{example.place}: a sentence without tokens, or whose text holds no token; remove it")
         tags = example.tags if example.tags is not None else ["O"] * len(example.tokens)
         if len(tags) != len(example.tokens):
             raise InputError(f"{example.place}: {len(example.tokens)} tokens but {len(tags)} tags")
         if not example.from_spans:
+            before = ledger.repaired
             example.tags = _mended(tags, example.place, ledger)
+            if ledger.repaired > before:
+                repaired[position] = ledger.repaired - before
         yield example
 
 
@@ -108,8 +118,8 @@ def _mended(tags: list[str], place: str, ledger: Ledger) -> list[str]:
     return well_formed if scheme == "IOB2" else convert(well_formed, "IOB2")
 
 
-def _hold_out(train: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
-    """Training and validation parts, whole documents to either side, in the order of the source."""
+def _hold_out(train: Dataset, share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Positions of the training and the validation part, whole documents to either side, in the order of the source."""
     groups: dict[str, list[int]] = {}
     for position, document in enumerate(train[DOCUMENT_ID]):
         groups.setdefault(document if document is not None else f"\0{position}", []).append(position)
@@ -127,7 +137,7 @@ def _hold_out(train: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset
         )
     taken = set(held)
     kept = [position for position in range(len(train)) if position not in taken]
-    return train.select(kept), train.select(sorted(held))
+    return kept, sorted(held)
 
 
 def _cut(train: Dataset, findings: Findings, limit: int) -> tuple[Dataset, Findings]:

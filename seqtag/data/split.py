@@ -1,6 +1,7 @@
 """A split ready for batching: sentences by position, tags as ids of the model."""
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
@@ -14,6 +15,9 @@ from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS
 from seqtag.data.sharing import document_numbers
 from seqtag.schemes import convert
 from seqtag.vocabulary import Vocabulary
+
+_READ = 10_000
+"""Sentences read at a time."""
 
 
 class Sentences(NamedTuple):
@@ -47,6 +51,17 @@ class Split:
         rows = self._rows[list(positions)]
         labels: list[list[str] | None] = rows[LABELS] if self._has_labels else [None] * len(positions)
         return Sentences(rows[TOKENS], rows[TAGS], labels)
+
+
+def fingerprint(splits: Mapping[str, Split]) -> str:
+    """Of all tokens, tags and labels of some parts, by which other data are noticed."""
+    digest = hashlib.sha256()
+    for role, split in splits.items():
+        digest.update(role.encode())
+        for start in range(0, len(split), _READ):
+            sentences = split[range(start, min(start + _READ, len(split)))]
+            digest.update(repr(sentences).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
 
 
 class TagIds:

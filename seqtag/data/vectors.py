@@ -25,13 +25,15 @@ def read_word_vectors(path: str | Path) -> WordVectors:
     words: dict[str, int] = {}
     rows: list[np.ndarray] = []
     width = 0
+    announced: int | None = None
+    found = 0
     try:
-        with open(path, encoding="utf-8", newline="\n") as lines:
+        with open(path, encoding="utf-8-sig", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
                 fields = line.rstrip("\r\n").rstrip(" ").split(" ")
                 if number == 1:
                     if len(fields) == 2 and all(field.isdigit() for field in fields):
-                        width = int(fields[1])
+                        announced, width = int(fields[0]), int(fields[1])
                         continue
                     width = _trailing_numbers(fields)
                 if fields == [""]:
@@ -42,6 +44,7 @@ def read_word_vectors(path: str | Path) -> WordVectors:
                         f"{path}:{number}: not a word and {width} numbers; model.word_vectors wants GloVe, word2vec or "
                         "fastText text in which every line has the same width"
                     )
+                found += 1
                 word = " ".join(fields[:-width])
                 if word not in words:
                     words[word] = len(rows)
@@ -50,6 +53,10 @@ def read_word_vectors(path: str | Path) -> WordVectors:
         raise InputError(f"{path}: not UTF-8 text ({error.reason}); convert the word vectors to text first") from error
     except OSError as error:
         raise InputError(f"{path}: cannot read the word vectors: {error.strerror}") from error
+    if announced is not None and found < announced:
+        raise InputError(
+            f"{path}: has {found:,} of the {announced:,} words that its first line names; take the file anew"
+        )
     if not rows:
         raise InputError(f"{path}: no word vectors in the file")
     return WordVectors(tuple(words), np.stack(rows))
@@ -57,14 +64,20 @@ def read_word_vectors(path: str | Path) -> WordVectors:
 
 def _parse(fields: list[str]) -> np.ndarray | None:
     try:
-        vector = np.array(fields, dtype=np.float32)
+        with np.errstate(over="ignore"):  # to infinity, which is refused
+            vector = np.array(fields, dtype=np.float32)
     except ValueError:
         return None
     return vector if np.isfinite(vector).all() else None
 
 
 def _is_number(field: str) -> bool:
-    return _parse([field]) is not None
+    """Infinities and NaN too, so that they are refused and not taken for a part of a word."""
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 def _trailing_numbers(fields: list[str]) -> int:

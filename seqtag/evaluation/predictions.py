@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from datasets import Dataset
 
+from seqtag.data.columns import DOCUMENT_START
 from seqtag.data.decoding import Prediction
 from seqtag.data.files import read_lines, write_whole
 from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS
@@ -18,7 +19,6 @@ from seqtag.vocabulary import Vocabulary
 _SENTENCE_ID = "sentence_id"
 _BREAKS = re.compile(r"[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 """What some reader or other takes for the end of a column or of a line."""
-_DOCUMENT_START = "-DOCSTART-"
 
 
 class _DoesNotFit(Exception):  # noqa: N818 - not an error: it chooses the format
@@ -35,8 +35,8 @@ def write_predictions(
     `# name = value` before a sentence, runs of white space as one space.
 
     Where that would not be read back as it was (a token is empty, holds TAB or a line break, or reads like a comment or
-    a document's start; sentences with and without document), the whole split is written to `name.jsonl` instead, a
-    sentence a line with `tokens`, `tags`, `predicted` and the source's columns.
+    a document's start; a label holds what separates several; sentences with and without document), the whole split is
+    written to `name.jsonl` instead, a sentence a line with `tokens`, `tags`, `predicted` and the source's columns.
 
     A model that labels texts adds `predicted_labels` and `predicted_score`, their probability; one that does nothing
     else writes JSONL, without tags.
@@ -101,7 +101,9 @@ def _conll(rows: _Rows) -> Iterator[str]:
             yield f"# newdoc id = {_one_line(document)}\n"
         for name, value in row.items():
             if name in (LABELS, "predicted_labels") and value is not None:
-                value = ", ".join(value)
+                value = _joined(value)
+            elif " = " in name or _one_line(name) in (LABELS, "predicted_labels"):
+                raise _DoesNotFit
             if isinstance(value, str | int | float) and not isinstance(value, bool) and name != DOCUMENT_ID:
                 yield f"# {'sent_id' if name == _SENTENCE_ID else _one_line(name)} = {_one_line(value)}\n"
         for fields in zip(row[TOKENS], *(row[name] for name in carried), row[TAGS], prediction.tags, strict=True):
@@ -169,6 +171,13 @@ def _read_conll(path: Path) -> Iterator[Judged]:
             columns, comments = [], {}
 
 
+def _joined(labels: Sequence[str]) -> str:
+    """As `_listed` reads it. Raises _DoesNotFit where it could not."""
+    if any(not label or ", " in label or label != _one_line(label) for label in labels):
+        raise _DoesNotFit
+    return ", ".join(labels)
+
+
 def _listed(text: str) -> list[str]:
     return text.split(", ") if text else []
 
@@ -188,7 +197,7 @@ def _line(fields: Sequence[str]) -> str:
     if (
         not token.strip()
         or token != token.strip()
-        or _DOCUMENT_START in fields
+        or DOCUMENT_START in fields
         or line.count("\t") != len(fields) - 1
         or any(_BREAKS.search(field) for field in fields)
         or (token[0] == "#" and (" " in token or "=\t" in line))

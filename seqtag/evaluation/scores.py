@@ -138,9 +138,16 @@ def _seqeval(gold: list[list[str]], predicted: list[list[str]], strict: bool) ->
 
     # The scheme must be named with the mode: elsewhere seqeval is silently lenient without one.
     mode: dict[str, Any] = {"mode": "strict", "scheme": IOB2} if strict else {}
-    report: Any = classification_report(gold, predicted, output_dict=True, **mode, **_ZERO_DIVISION)
+    # By numbers: of a label that begins or ends with a hyphen it would not see the hyphen.
+    labels = sorted({tag[2:] for tags in (*gold, *predicted) for tag in tags if tag != "O"})
+    numbers = {label: f"{number:06}" for number, label in enumerate(labels)}
+    own, other = (
+        [[tag if tag == "O" else tag[:2] + numbers[tag[2:]] for tag in tags] for tags in side]
+        for side in (gold, predicted)
+    )
+    report: Any = classification_report(own, other, output_dict=True, **mode, **_ZERO_DIVISION)
     return {
-        name: {
+        labels[int(name)] if name.isdigit() else name: {
             "f1": float(figures["f1-score"]),
             "precision": float(figures["precision"]),
             "recall": float(figures["recall"]),

@@ -111,31 +111,38 @@ def viterbi(
     mask: Bool[Array, "batch time"],
     starts: Bool[Array, "batch time"],
 ) -> tuple[Int[Array, "batch time"], Float[Array, " batch"]]:
-    """The highest-scoring tagging of each row and its score (Viterbi 1967); 0 at padding."""
+    """The highest-scoring tagging of each row and its score (Viterbi 1967); 0 at padding.
+
+    Scores are kept as differences from the best of their position: those of long rows outgrow float32, in which tags
+    would then tie.
+    """
     batch, _, tags = emissions.shape
     stay = jnp.broadcast_to(jnp.arange(tags, dtype=jnp.int32), (batch, tags))
 
-    def forward(alpha: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    def forward(before: tuple[Array, Array], inputs: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], Array]:
+        alpha, total = before
         emission, is_real, is_start = inputs
         ended = alpha + potentials.end
         inside = alpha[:, :, None] + potentials.transitions
         across = ended[:, :, None] + potentials.start
         scores = jnp.where(is_start[:, None, None], across, inside)
         best = scores.max(1) + emission
+        top = best.max(-1)
         pointers = jnp.where(is_real[:, None], scores.argmax(1).astype(jnp.int32), stay)
-        return jnp.where(is_real[:, None], best, alpha), pointers
+        alpha = jnp.where(is_real[:, None], best - top[:, None], alpha)
+        return (alpha, total + jnp.where(is_real, top, 0.0)), pointers
 
     def backward(tag: Array, pointers: Array) -> tuple[Array, Array]:
         return jnp.take_along_axis(pointers, tag[:, None], axis=1)[:, 0], tag
 
     first = potentials.start + emissions[:, 0]
     over_time = (emissions[:, 1:].swapaxes(0, 1), mask[:, 1:].T, starts[:, 1:].T)
-    alpha, pointers = lax.scan(forward, first, over_time)
+    (alpha, total), pointers = lax.scan(forward, (first, jnp.zeros_like(first[:, 0])), over_time)
     final = alpha + potentials.end
     last = final.argmax(1).astype(jnp.int32)
     first_tag, later = lax.scan(backward, last, pointers, reverse=True)
     path = jnp.concatenate([first_tag[:, None], later.T], axis=1)
-    return jnp.where(mask, path, 0), jnp.where(mask[:, 0], final.max(1), 0.0)
+    return jnp.where(mask, path, 0), jnp.where(mask[:, 0], final.max(1) + total, 0.0)
 
 
 def float32_product(left: Array, right: Array) -> Array:

@@ -58,7 +58,9 @@ def viterbi(
     """The same as `crf.viterbi`. Where taggings tie to rounding, either may be the one that is found."""
     matrices = _matrices(potentials, emissions, mask, starts)
     first = potentials.start + emissions[:, 0]
-    prefixes = lax.associative_scan(_max_product, matrices, axis=1)
+    # As in `crf.viterbi`, scores are differences from the best of their position.
+    prefixes, totals = lax.associative_scan(_max_product, (matrices, jnp.zeros(matrices.shape[:2])), axis=1)
+    total = totals[:, -1] if totals.shape[1] else 0.0
     alphas = jnp.concatenate([first[:, None], (first[:, None, :, None] + prefixes).max(2)], axis=1)
     final = alphas[:, -1] + potentials.end
     last = final.argmax(1).astype(jnp.int32)
@@ -67,7 +69,7 @@ def viterbi(
     origins = lax.associative_scan(_after, pointers, axis=1, reverse=True)
     earlier = jnp.take_along_axis(origins, last[:, None, None], axis=2)[:, :, 0]
     path = jnp.concatenate([earlier, last[:, None]], axis=1)
-    return jnp.where(mask, path, 0), jnp.where(mask[:, 0], final.max(1), 0.0)
+    return jnp.where(mask, path, 0), jnp.where(mask[:, 0], final.max(1) + total, 0.0)
 
 
 def _matrices(
@@ -92,8 +94,11 @@ def _log_product(
     return _logsumexp(left[..., :, :, None] + right[..., None, :, :], -2)
 
 
-def _max_product(left: Array, right: Array) -> Array:
-    return (left[..., :, :, None] + right[..., None, :, :]).max(-2)
+def _max_product(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Of matrices, each up to a number that is added to all of it."""
+    product = (left[0][..., :, :, None] + right[0][..., None, :, :]).max(-2)
+    top = product.max((-2, -1))
+    return product - top[..., None, None], left[1] + right[1] + top
 
 
 def _product_with_row(row: Float[Array, "batch tags"], matrix: Float[Array, "batch tags tags"]) -> Array:

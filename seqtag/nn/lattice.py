@@ -20,8 +20,9 @@ from seqtag.nn.crf import Potentials, float32_product
 _HIGHEST = 1e17
 """What weights are scaled to: float32 reaches from 1e-38 to 1e38, and scaled to 1 only the lower half would be used."""
 _LEAST = 1e-35
-_DEEPEST = -40.0
-"""Nats below the best that a score counts for at most: enough for any probability, and no sum underflows."""
+_DEEPEST = -80.0
+"""Nats below the best that a score counts for at most. Where the best tag of a position cannot stand there, those that
+can are told apart up to so far below it; what training makes lies within 30."""
 
 
 class Posterior(NamedTuple):
@@ -43,8 +44,8 @@ def posterior(
 ) -> Posterior:
     """Forward-backward over each sentence of each row.
 
-    Sums are matrix products in probability space. An emission counts as at most 40 nats below the best of its position,
-    and a transition as at most 40 below the best one; what is forbidden stays so.
+    Sums are matrix products in probability space. An emission counts as at most 80 nats below the best of its position,
+    and a transition as at most 80 below the best one; what is forbidden stays so.
     """
     first, transitions, last = _weights(potentials)
     ends = _ends(mask, starts)
@@ -125,23 +126,28 @@ def n_best(
     batch, _, tags = emissions.shape
     stay = jnp.broadcast_to(jnp.arange(tags * count, dtype=jnp.int32).reshape(tags, count), (batch, tags, count))
 
-    def forward(alpha: Array, inputs: tuple[Array, Array]) -> tuple[Array, Array]:
+    def forward(before: tuple[Array, Array], inputs: tuple[Array, Array]) -> tuple[tuple[Array, Array], Array]:
+        alpha, total = before
         emission, is_real = inputs
         candidates = alpha[:, None] + potentials.transitions.T[None, :, :, None]  # [batch, to, from, rank]
         best, pointers = lax.top_k(candidates.reshape(batch, tags, tags * count), count)
+        best += emission[:, :, None]
+        top = best.max((1, 2))  # kept apart, as in `crf.viterbi`
         real = is_real[:, None, None]
-        return jnp.where(real, best + emission[:, :, None], alpha), jnp.where(real, pointers.astype(jnp.int32), stay)
+        alpha = jnp.where(real, best - top[:, None, None], alpha)
+        return (alpha, total + jnp.where(is_real, top, 0.0)), jnp.where(real, pointers.astype(jnp.int32), stay)
 
     def backward(state: Array, pointers: Array) -> tuple[Array, Array]:
         return jnp.take_along_axis(pointers.reshape(batch, tags * count), state, axis=1), state // count
 
     first = jnp.full((batch, tags, count), -jnp.inf).at[:, :, 0].set(potentials.start + emissions[:, 0])
-    alpha, pointers = lax.scan(forward, first, (emissions[:, 1:].swapaxes(0, 1), mask[:, 1:].T))
+    over_time = (emissions[:, 1:].swapaxes(0, 1), mask[:, 1:].T)
+    (alpha, total), pointers = lax.scan(forward, (first, jnp.zeros(batch)), over_time)
     final = (alpha + potentials.end[:, None]).reshape(batch, tags * count)
     scores, last = lax.top_k(final, count)
     first_state, later = lax.scan(backward, last.astype(jnp.int32), pointers, reverse=True)
     paths = jnp.concatenate([(first_state // count)[None], later]).transpose(1, 2, 0)
-    return jnp.where(mask[:, None], paths, 0), scores
+    return jnp.where(mask[:, None], paths, 0), scores + total[:, None]
 
 
 def _weights(potentials: Potentials) -> Potentials:

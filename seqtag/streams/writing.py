@@ -5,12 +5,14 @@ Whole records are written or none: whatever interrupts, `close` leaves a valid f
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
+from seqtag.data.columns import DOCUMENT_START
 from seqtag.document import Document, Entity, Token
 from seqtag.errors import InputError
 from seqtag.streams.record import Record, Unwritable
@@ -24,6 +26,7 @@ _BUFFER = 1 << 16
 _DIGITS = 6
 """Of scores: float32 knows no more."""
 _BREAKS = frozenset("\t\n\r")
+_OF_LABEL = re.compile(r"^# (label|score) =")
 _ENCODE = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
@@ -122,7 +125,8 @@ class ConllWriter:
 
     A blank line ends a sentence. Comments and `-DOCSTART-` lines stay where they were; the latter get an O, so that
     columns remain columns. Of other inputs, each text is opened by `# newdoc`, and what came with a text or with tokens
-    stands before it as `# name = value`.
+    stands before it as `# name = value`. So does what a model that labels texts says of it, as `label` and `score`;
+    what came along under these names is kept as `input_NAME`.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -130,15 +134,20 @@ class ConllWriter:
 
     def write(self, record: Record, document: Document) -> None:
         """Add the sentences of a document. Raises Unwritable for a token that would break a line or a column."""
+        found = {"label": document.label, "score": document.score and round(document.score, _DIGITS)}
+        labels = [f"# {name} = {_one_line(value)}" for name, value in found.items() if value is not None]
         if record.lines or record.before:
             tagged = [f"{line}{tag}" for line, tag in zip(record.lines, document.tags, strict=True)]
-            lines = [*record.before, *tagged, *[""] * bool(tagged)]
+            before = [_OF_LABEL.sub(r"# input_\1 =", line) for line in record.before] if labels else record.before
+            lines = [*before, *(labels if tagged else []), *tagged, *[""] * bool(tagged)]
         else:
             lines = [] if document.pretokenized else ["# newdoc"]
-            lines += [f"# {_one_line(name)} = {_one_line(value)}" for name, value in record.carried.items()]
+            names = kept_names(record.carried, document.labelled)
+            lines += [f"# {_one_line(names[name])} = {_one_line(value)}" for name, value in record.carried.items()]
+            lines += labels
             for first, last in document.sentences:
                 for token in document.tokens[first:last]:
-                    if not token.text or _BREAKS & set(token.text):
+                    if not token.text or _BREAKS & set(token.text) or token.text == DOCUMENT_START:
                         raise Unwritable(
                             f"token {token.text!r} cannot stand in a column; choose another --output-format"
                         )

@@ -26,7 +26,7 @@ from safetensors.numpy import save_file
 
 import seqtag
 from seqtag.batch import FIRST
-from seqtag.config import PRECISIONS, Config, ModelConfig, check_types
+from seqtag.config import PRECISIONS, Config, DataConfig, ModelConfig, check_types
 from seqtag.data.batching import Buckets
 from seqtag.errors import InputError
 from seqtag.nn.model import Network
@@ -75,6 +75,7 @@ def abstract_model(
 
 def save_model(model: TrainedModel, path: Path) -> None:
     """Write the directory beside `path`, then put it in its place, so that no half-written model is ever there."""
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
@@ -143,7 +144,7 @@ def load_model(path: Path, precision: str = "float32") -> TrainedModel:
     try:
         config = _read_config(described["model"])
         buckets = _read_buckets(described["buckets"])
-        task, data, vector_features = described["task"], dict(described["data"]), described["vector_features"]
+        task, data, vector_features = described["task"], _read_data(described["data"]), described["vector_features"]
         if task not in get_args(get_type_hints(Config)["task"]):
             raise ValueError(f"task is {task!r}")
         if type(vector_features) is not int or not 0 <= vector_features <= _LARGEST:
@@ -153,6 +154,8 @@ def load_model(path: Path, precision: str = "float32") -> TrainedModel:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path / CONFIG}: a setting is missing or has the wrong type ({error})") from error
     vocabulary = Vocabulary.from_dict(_read_json(path / VOCABULARY))
+    if list(vocabulary.affix_lengths) != config.affix_lengths:
+        raise InputError(f"{path / VOCABULARY}: its affix_lengths are not those of {CONFIG}; take the file anew")
     tags = tuple(tags_of(vocabulary.labels, config.tag_scheme)) if task != "classification" else ()
     if vocabulary.tags != tags:
         raise InputError(f"{path / VOCABULARY}: its tags are not those of {config.tag_scheme}; take the file anew")
@@ -166,7 +169,7 @@ def load_model(path: Path, precision: str = "float32") -> TrainedModel:
     params, constants = (
         jax.tree_util.tree_map_with_path(lambda where, _: arrays[_name(where)], tree) for tree in (params, constants)
     )
-    card = (path / CARD).read_text(encoding="utf-8") if (path / CARD).is_file() else ""
+    card = (path / CARD).read_text(encoding="utf-8", errors="replace") if (path / CARD).is_file() else ""
     return TrainedModel(task, config, vocabulary, buckets, graph, params, constants, data, vector_features, card)
 
 
@@ -206,8 +209,17 @@ def _read_config(values: dict[str, Any]) -> ModelConfig:
     return config
 
 
+def _read_data(values: dict[str, Any]) -> dict[str, Any]:
+    """Raises InputError or TypeError for what are no data settings."""
+    data = DataConfig(**values)
+    check_types(data)
+    return dataclasses.asdict(data)
+
+
 def _read_buckets(values: dict[str, Any]) -> Buckets:
     lengths, batch_tokens, least = tuple(values["lengths"]), values["batch_tokens"], values["least"]
+    if not lengths:
+        raise ValueError("buckets have no lengths")
     for value in (*lengths, batch_tokens, least):
         if type(value) is not int or not 0 < value <= _LARGEST:
             raise ValueError(f"buckets hold {value!r}")
@@ -270,7 +282,7 @@ def _read_weights(path: Path, expected: dict[str, jax.ShapeDtypeStruct]) -> dict
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: not a JSON object")

@@ -46,12 +46,21 @@ class PreparedTexts:
         return map(Prepared, *self._columns)
 
 
-def prepare(given: Input, place: str, chunks: Chunks, by_sentence: bool = True) -> Prepared:
-    """Tokens and sentences of one input. Raises InputError that names `place` where it is neither text nor tokens.
+def check_input(given: object, place: str) -> None:
+    """Raise InputError that names `place` where an input is neither text nor tokens."""
+    if isinstance(given, InDocument):
+        given = given.given
+    if isinstance(given, str):
+        return
+    if not isinstance(given, list | tuple) or not all(isinstance(token, str) for token in given):
+        raise InputError(f"{place}: neither a string nor a list of strings, but {_kind(given)}")
+
+
+def prepare(given: Input, chunks: Chunks, by_sentence: bool = True) -> Prepared:
+    """Tokens and sentences of one input.
 
     Args:
         given: a raw text, or a list of tokens, which is one sentence and whose text is its tokens joined by spaces.
-        place: of the input, for messages.
         chunks: what raw texts are tokenized by.
         by_sentence: split a raw text into sentences; otherwise it is one.
     """
@@ -62,8 +71,6 @@ def prepare(given: Input, place: str, chunks: Chunks, by_sentence: bool = True) 
         tokens = tuple(chunks.tokens(given))
         sentences = split_sentences(given, Offsets(given, tokens)) if by_sentence else [(0, len(tokens))] * bool(tokens)
         return Prepared(given, tokens, tuple(sentences), False, document)
-    if not isinstance(given, list | tuple) or not all(isinstance(token, str) for token in given):
-        raise InputError(f"{place}: neither a string nor a list of strings, but {_kind(given)}")
     return Prepared(" ".join(given), tuple(given), ((0, len(given)),) * bool(given), True, document)
 
 

@@ -21,7 +21,7 @@ from seqtag.tagging.engine import Engine, Job
 from seqtag.tagging.model_directory import TrainedModel, find_model, load_model, push_model, save_model
 from seqtag.tagging.offsets import Offsets
 from seqtag.tagging.options import Options, make_options
-from seqtag.tagging.preparing import Input, Prepared, PreparedTexts, prepare
+from seqtag.tagging.preparing import Input, Prepared, PreparedTexts, check_input, prepare
 
 _CHARACTERS = 200_000
 """Characters of text taken at a time: some ten full batches."""
@@ -78,7 +78,8 @@ class Tagger:
     ) -> Document:
         """The tagged text; arguments are those of `tag`. Nothing is read ahead."""
         options = self._options(min_score, n_best, split_sentences, window, overlap)
-        work = self._prepare([text], 0, options)
+        check_input(text, "the text")
+        work = self._prepare([text], options)
         return next(self._finish(work, self._engine.read(work.job, self._engine.start(work.job)), options))
 
     def tag(
@@ -117,13 +118,24 @@ class Tagger:
         # An accelerator does all in order: what is asked of it for a part is done when the next one has been scored.
         scored: tuple[_Work, list[Any]] | None = None
         being_read: tuple[_Work, list[Outputs]] | None = None
-        works = prepared_ahead(lambda part: self._prepare(part[1], part[0], options), _parts(texts), depth=1)
-        for work in itertools.chain(works, (None, None)):
+        failure: Exception | None = None
+
+        def works() -> Iterator[_Work | None]:
+            nonlocal failure
+            try:
+                yield from prepared_ahead(lambda part: self._prepare(part, options), _parts(texts), depth=1)
+            except Exception as error:
+                failure = error
+            yield from (None, None)
+
+        for work in works():
             started = work and (work, self._engine.start(work.job))
             read = scored and (scored[0], self._engine.read(scored[0].job, scored[1]))
             if being_read:
                 yield from self._finish(*being_read, options)
             scored, being_read = started, read
+        if failure is not None:  # only now: all before it is given out
+            raise failure
 
     def save(self, path: str | Path) -> None:
         """Write the model folder, its card included. Raises InputError where there is something at `path` already."""
@@ -153,11 +165,8 @@ class Tagger:
             raise InputError("n_best: this model tags nothing; Document.labels has every label with its probability")
         return make_options(min_score, n_best, split_sentences, window, overlap)
 
-    def _prepare(self, texts: list[Input], first: int, options: Options) -> _Work:
-        prepared = PreparedTexts(
-            prepare(text, f"texts[{first + index}]", self._chunks, options.split_sentences)
-            for index, text in enumerate(texts)
-        )
+    def _prepare(self, texts: list[Input], options: Options) -> _Work:
+        prepared = PreparedTexts(prepare(text, self._chunks, options.split_sentences) for text in texts)
         sentences = [text.tokens[start:end] for text in prepared for start, end in text.sentences]
         numbers = document_numbers(text.document for text in prepared)
         documents = np.repeat(numbers, [len(text.sentences) for text in prepared]).tolist()
@@ -186,27 +195,35 @@ class Tagger:
             yield self._labelled(_document(text, own, best, options), own)
 
 
-def _parts(texts: Iterable[Input]) -> Iterator[tuple[int, list[Input]]]:
-    """Texts by the part, with the position of the first. What is of one document stays together, within reason."""
+def _parts(texts: Iterable[Input]) -> Iterator[list[Input]]:
+    """Texts by the part. What is of one document stays together, within reason.
+
+    Raises InputError for what is neither text nor tokens, and what `texts` raises, behind all texts before it.
+    """
     if isinstance(texts, str):
         raise InputError("tag takes several texts; for one, call the tagger itself")
-    first, part, size, document = 0, [], 0, None
-    for text in texts:
-        own = text.document if isinstance(text, InDocument) else None
-        is_full = size >= _CHARACTERS or len(part) >= _TEXTS
-        if part and is_full and (own is None or own != document or size >= _LONGEST_DOCUMENT):
-            yield first, part
-            first, part, size = first + len(part), [], 0
-        part.append(text)
-        given = text.given if isinstance(text, InDocument) else text
-        # A list of tokens by its usual length in characters; what is neither is refused when it is prepared.
-        size += len(given) if isinstance(given, str) else 6 * len(given) if isinstance(given, list | tuple) else 0
-        document = own
-        if own is None and (size >= _CHARACTERS or len(part) >= _TEXTS):  # at once, not when another text is there
-            yield first, part
-            first, part, size = first + len(part), [], 0
+    part, size, document = [], 0, None
+    try:
+        for position, text in enumerate(texts):
+            check_input(text, f"texts[{position}]")
+            own = text.document if isinstance(text, InDocument) else None
+            is_full = size >= _CHARACTERS or len(part) >= _TEXTS
+            if part and is_full and (own is None or own != document or size >= _LONGEST_DOCUMENT):
+                yield part
+                part, size = [], 0
+            part.append(text)
+            given = text.given if isinstance(text, InDocument) else text
+            size += len(given) if isinstance(given, str) else 6 * len(given)  # tokens by their usual length
+            document = own
+            if own is None and (size >= _CHARACTERS or len(part) >= _TEXTS):  # at once, not when another text is there
+                yield part
+                part, size = [], 0
+    except Exception:
+        if part:
+            yield part
+        raise
     if part:
-        yield first, part
+        yield part
 
 
 def _document(

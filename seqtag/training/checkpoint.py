@@ -78,7 +78,8 @@ class Checkpoints:
             raise damaged from error
         if progress.fingerprint != like.progress.fingerprint:
             raise InputError(
-                "--resume: the teacher, the training data or the word vectors have changed since the run was started"
+                "--resume: the teacher, the training or validation data or the word vectors have changed since the run "
+                "was started"
             )
         if _sizes(path / _ARRAYS) != described["sizes"]:
             raise damaged

@@ -103,5 +103,5 @@ def _tensorboard_writer(directory: Path) -> Any:
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:
-        raise InputError("training.tensorboard needs tensorboardX: pip install 'seqtag[tensorboard]'") from error
+        raise InputError("training.tensorboard needs tensorboardX: pip install tensorboardX") from error
     return SummaryWriter(str(directory))

@@ -18,7 +18,7 @@ from seqtag.data.batching import Buckets, Gold, Plan, choose_buckets, make_batch
 from seqtag.data.checks import check_learnable
 from seqtag.data.encoding import TokenTable
 from seqtag.data.schema import Corpus
-from seqtag.data.split import GoldIds, Split
+from seqtag.data.split import GoldIds, Split, fingerprint
 from seqtag.data.vectors import read_word_vectors
 from seqtag.errors import InputError
 from seqtag.evaluation.errors import span_texts
@@ -81,7 +81,7 @@ class Experiment:
     seen_spans: frozenset[tuple[str, str]]
     """Texts of the training part's spans, tokens joined by spaces, and their labels."""
     fingerprint: str
-    """Of the training part as the network sees it, and of the teacher."""
+    """Of the vocabulary, the training and validation parts, and the teacher."""
 
     def plan(self, epoch: int) -> list[Plan]:
         """The batches of an epoch, counted from 0: the same for the same seed."""
@@ -160,6 +160,8 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     counted = _count(train)
     source = corpus.findings["train"].source if "train" in corpus.findings else "the training part"
     check_learnable(counted.labels, counted.classes, config, source)
+    if "validation" in splits:
+        _check_selectable(splits["validation"], config.task, corpus.findings["validation"].source)
     check_backend(config.model)
     model = config.model
     pretrained = read_word_vectors(model.word_vectors) if model.word_vectors else None
@@ -208,7 +210,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         schedule=schedule,
         optimizer=make_optimizer(training, schedule, model.members),
         seen_spans=counted.spans,
-        fingerprint=_fingerprint(vocabulary, train, teacher),
+        fingerprint=_fingerprint(vocabulary, splits, teacher),
     )
 
 
@@ -266,6 +268,20 @@ def _count(train: Split) -> _Counted:
     return _Counted(tokens, labels, classes, frozenset(spans), labelled)
 
 
+def _check_selectable(validation: Split, task: str, source: str) -> None:
+    """Raise InputError where a validation part has nothing by which an epoch could be better than another."""
+    for start in range(0, len(validation), _COUNTING):
+        sentences = validation[range(start, min(start + _COUNTING, len(validation)))]
+        if task != "classification" and any(tag != "O" for tags in sentences.tags for tag in tags):
+            return
+        if task != "ner" and any(labels is not None for labels in sentences.labels):
+            return
+    raise InputError(
+        f"{source}: nothing is labelled in the validation part, by which the best epoch is chosen; name another one, "
+        "or set data.validation to null"
+    )
+
+
 def _class_weights(
     vocabulary: Vocabulary, counted: _Counted, kind: Literal["none", "balanced"]
 ) -> Float32[np.ndarray, " classes"]:
@@ -283,9 +299,10 @@ def _word_drop_rates(vocabulary: Vocabulary, strength: float) -> Float32[np.ndar
     return np.concatenate([np.zeros(FIRST, np.float32), rates])
 
 
-def _fingerprint(vocabulary: Vocabulary, train: Split, teacher: TrainedModel | None) -> str:
+def _fingerprint(vocabulary: Vocabulary, splits: dict[str, Split], teacher: TrainedModel | None) -> str:
     digest = hashlib.sha256(repr(vocabulary.to_dict()).encode("utf-8", "surrogatepass"))
-    digest.update(train.lengths.tobytes())
+    # The parts that a run learns from and is chosen by.
+    digest.update(fingerprint({role: split for role, split in splits.items() if role != "test"}).encode())
     for array in [] if teacher is None else jax.tree.leaves((teacher.params, teacher.constants)):
         digest.update(np.asarray(array).tobytes())
     return digest.hexdigest()[:16]

@@ -1,5 +1,9 @@
 """Optimizer and learning rate schedule, from Optax."""
 
+from functools import partial
+from typing import Any
+
+import jax
 import optax
 import optax.contrib
 
@@ -41,5 +45,11 @@ def make_optimizer(config: TrainingConfig, schedule: optax.Schedule, members: in
         optimizer = optax.adam(schedule)
     if config.clip_norm is None:
         return optimizer
-    # The gradients of several members side by side are longer than those of one, as their squares add up.
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm * members**0.5), optimizer)
+    clip = optax.clip_by_global_norm(config.clip_norm)
+    clips = [optax.masked(clip, partial(_of_member, number)) for number in range(members)] if members > 1 else [clip]
+    return optax.chain(*clips, optimizer)
+
+
+def _of_member(number: int, tree: Any) -> Any:
+    """Whether each leaf is of this member of an ensemble, which learns by itself."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[1].key == number, tree)

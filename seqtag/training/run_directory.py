@@ -82,7 +82,10 @@ class RunDirectory:
 
     def begin(self, config: Config) -> None:
         """Make the folder, or go on in it, and write down the configuration. A report is of a finished run alone."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--output {self.path}: cannot be made: {error.strerror}") from error
         for suffix in (".json", ".txt", ".html"):
             self.report.with_suffix(suffix).unlink(missing_ok=True)
         write_config(config, self.config)
@@ -93,8 +96,12 @@ class RunDirectory:
             file.write(json.dumps(entry) + "\n")
 
     def read_log(self) -> list[dict[str, Any]]:
-        """The lines of `log.jsonl`."""
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        """The lines of `log.jsonl`; none where it is gone. Raises InputError for one that is damaged."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise InputError(f"{self.log}: holds a line that is not JSON; remove the line") from error
 
     def cut_log(self, lines: int) -> None:
         """Drop what was logged after the checkpoint that a run goes on from."""

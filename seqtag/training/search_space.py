@@ -155,7 +155,7 @@ def _range(written: dict[str, Any], name: str, place: str) -> Range:
         key: _value(written[key], name, f"{place}: {key}", number) for key in ("low", "high", "step") if key in written
     }
     low, high, step = numbers["low"], numbers["high"], numbers.get("step")
-    log = parse_value(str(written.get("log", "false")))
+    log = _parsed(str(written.get("log", "false")))
     if not isinstance(log, bool):
         raise InputError(f"{place}: log must be true or false, not {written['log']}")
     if not low < high:
@@ -172,15 +172,22 @@ def _value(written: Any, name: str, place: str, kind: Any = None) -> Any:
     kind = kind or _TYPES[name]
     readings = [written]
     if isinstance(written, str):
-        readings.append(parse_value(written))
+        readings.append(_parsed(written))
     elif isinstance(written, list):
-        readings.append([parse_value(entry) if isinstance(entry, str) else entry for entry in written])
+        readings.append([_parsed(entry) if isinstance(entry, str) else entry for entry in written])
     for value in readings:
         if is_of(value, kind):
             return float(value) if _number(kind) is float and isinstance(value, int) else value
     expected = getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind).replace("None", "null")
     expected = expected.removeprefix("typing.").replace("Literal", "one of ")
     raise InputError(f"{place}: expected {expected}, not {written}")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return parse_value(text)
+    except ValueError:  # begins as a list does, and is none
+        return text
 
 
 def _number(kind: Any) -> type | None:

@@ -5,7 +5,6 @@ trial's number and the trials before it, so that a search that was stopped sugge
 """
 
 import dataclasses
-import hashlib
 import json
 import shutil
 import warnings
@@ -22,7 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from seqtag.config import Config
 from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
-from seqtag.data.split import Split
+from seqtag.data.split import Split, fingerprint
 from seqtag.errors import InputError
 from seqtag.nn.backends import check_backend
 from seqtag.training.experiment import build_experiment
@@ -66,7 +65,10 @@ class Search:
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(_UNPRUNED, n_warmup_steps=max(2, epochs // _SPARED + 1)),
         )
-        known, own = self.study.user_attrs.get(_DATA), _fingerprint(corpus)
+        known, own = (
+            self.study.user_attrs.get(_DATA),
+            fingerprint({str(role): Split(dataset) for role, dataset in corpus.splits.items()}),
+        )
         if known is None:
             self.study.set_user_attr(_DATA, own)
         elif known != own:
@@ -123,7 +125,12 @@ class Search:
         print(f"trial {trial.number}: {run.path}: {shown}", flush=True)
         watcher = _Pruner(self.study, trial, config.training.epochs)
         try:
-            train(build_experiment(config, self.corpus), self.corpus, run, resume=True, watchers=[watcher])
+            experiment = build_experiment(config, self.corpus)
+        except InputError as error:  # a choice that cannot be built, such as a teacher of another task
+            self._end(trial, run, TrialState.FAIL, str(error))
+            return
+        try:
+            train(experiment, self.corpus, run, resume=True, watchers=[watcher])
         except optuna.TrialPruned as pruned:
             self._end(trial, run, TrialState.PRUNED, str(pruned))
         except (FloatingPointError, jax.errors.JaxRuntimeError) as error:
@@ -263,15 +270,3 @@ def _distribution(values: Range | Choices) -> BaseDistribution:
     if isinstance(values.low, int):
         return IntDistribution(values.low, int(values.high), values.log, int(values.step or 1))
     return FloatDistribution(values.low, values.high, values.log, values.step)
-
-
-def _fingerprint(corpus: Corpus) -> str:
-    """Of all tokens, tags and labels, by which other data are noticed."""
-    digest = hashlib.sha256()
-    for role, dataset in corpus.splits.items():
-        digest.update(str(role).encode())
-        split = Split(dataset)
-        for start in range(0, len(split), _READ):
-            sentences = split[range(start, min(start + _READ, len(split)))]
-            digest.update(repr(sentences).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:16]

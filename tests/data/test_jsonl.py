@@ -84,6 +84,15 @@ def test_integers_are_named(jsonl: Write) -> None:
     assert (row["tags"], row["labels"]) == (["B-X", "O"], ["1"])
     row = read_corpus(jsonl(record_lines({"text": "a", "label": 1}), label_names=["no", "yes"])).splits["train"][0]
     assert row["labels"] == ["yes"]
+    lines = record_lines({"tokens": ["a"], "tags": ["B-X"], "label": 1})
+    assert read_corpus(jsonl(lines, label_names=["no", "yes"])).splits["train"][0]["labels"] == ["yes"]
+
+
+def test_the_scheme_of_integers_is_that_of_their_names(jsonl: Write) -> None:
+    lines = record_lines({"tokens": ["a", "b", "c"], "tags": [1, 2, 3]})
+    corpus = read_corpus(jsonl(lines, label_names=["O", "S-X", "B-X", "E-X"]))
+    assert corpus.splits["train"][0]["tags"] == ["B-X", "B-X", "I-X"]
+    assert (corpus.findings["train"].scheme, corpus.findings["train"].repaired) == ("BIOES", 0)
 
 
 def test_other_fields_are_carried_whatever_record_has_them(jsonl: Write) -> None:
@@ -142,6 +151,9 @@ def entities(*spans: list) -> str:
         ),
         ('{"text": "a", "label": {"x": 1}}', {}, r"train\.jsonl:1: label is neither a string nor"),
         ('{"text": "a", "tokens": ["b"], "entities": []}', {}, r'train\.jsonl:1: token "b" is not where'),
+        (record_lines({"text": "a", "entities": "[[0, 1, 2]]"}), {}, r"train\.jsonl:1: entities is no list of spans"),
+        (record_lines({"text": "a", "spans": {"start": 0}}), {}, r"train\.jsonl:1: spans is no list of spans"),
+        (record_lines({"text": "a", "entities": ["0 1 X"]}), {}, r"train\.jsonl:1: entities is no list of spans"),
         (entities([-3, 3, "X"]), {}, r"train\.jsonl:1: X from -3 to 3"),
         (entities([3, 3, "X"]), {}, r"train\.jsonl:1: X from 3 to 3 is empty"),
         (entities(["0", 3, "X"]), {}, r"train\.jsonl:1: entity .* needs start and end"),

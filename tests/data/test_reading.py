@@ -288,6 +288,11 @@ def test_a_held_out_share_takes_whole_documents(tmp_path: Path) -> None:
     assert len(sides[1]) == 3
 
 
+def test_a_held_out_share_has_its_own_count_of_repaired_tags(tmp_path: Path) -> None:
+    corpus = conll(tmp_path, "".join(f"a{number} B-X\nb{number} I-Y\n\n" for number in range(10)), validation=0.3)
+    assert {role: found.repaired for role, found in corpus.findings.items()} == {"train": 7, "validation": 3}
+
+
 def test_a_limit_cuts_training_alone_and_says_so(tmp_path: Path) -> None:
     folder = make_corpus(tmp_path / "corpus")
     whole = read(folder, "conll", validation="valid")

@@ -71,6 +71,26 @@ def test_viterbi_finds_the_best_tagging(potentials: crf.Potentials) -> None:
 
 
 @pytest.mark.parametrize("module", [crf, crf_parallel])
+def test_the_best_tagging_of_a_long_row_is_that_of_exact_scores(module: types.ModuleType) -> None:
+    """Their sum is larger than what float32 tells tags apart by."""
+    potentials, time = make_potentials(True), 6000
+    emissions = 10 + np.random.default_rng(0).standard_normal((1, time, len(TAGS))).astype(np.float32)
+    start, transitions, end = (np.asarray(part, np.float64) for part in potentials)
+    alpha, pointers = start + emissions[0, 0], []
+    for emission in emissions[0, 1:].astype(np.float64):
+        scores = alpha[:, None] + transitions
+        pointers.append(scores.argmax(0))
+        alpha = scores.max(0) + emission
+    expected = [int((alpha + end).argmax())]
+    for before in reversed(pointers):
+        expected.append(int(before[expected[-1]]))
+    real = jnp.ones((1, time), bool)
+    path, score = jax.jit(module.viterbi)(potentials, jnp.asarray(emissions), real, jnp.arange(time)[None] == 0)
+    assert path[0].tolist() == expected[::-1]
+    assert float(score[0]) == pytest.approx((alpha + end).max(), rel=1e-4)
+
+
+@pytest.mark.parametrize("module", [crf, crf_parallel])
 def test_expected_score_weighs_every_tagging_by_the_other_field(
     potentials: crf.Potentials, module: types.ModuleType
 ) -> None:

@@ -72,10 +72,14 @@ def rows(head: TagHead) -> Iterator[tuple[int, int, dict[tuple[int, ...], float]
         yield row, length, enumerated(head, emissions_of(head)[row, :length])
 
 
-def test_marginals_are_sums_of_probabilities_and_the_gradient_of_the_partition(head: TagHead) -> None:
-    emissions, potentials = emissions_of(head), head.potentials()
+@pytest.mark.parametrize("raised", [0.0, 60.0])
+def test_marginals_are_sums_of_probabilities_and_the_gradient_of_the_partition(head: TagHead, raised: float) -> None:
+    """Also where a tag that cannot stand at a position is far above those that can."""
+    potentials = head.potentials()
+    emissions = emissions_of(head).at[:, 0, -1].add(raised if head.tags[-1][0] in "IE" else 0.0)
     found = lattice.posterior(potentials, emissions, MASK, STARTS).marginals
-    for row, length, probabilities in rows(head):
+    for row, length in enumerate(LENGTHS):
+        probabilities = enumerated(head, emissions[row, :length])
         expected = np.zeros((length, len(head.tags)))
         for tagging, probability in probabilities.items():
             expected[np.arange(length), tagging] += probability

@@ -336,6 +336,19 @@ def test_a_document_of_many_inputs_is_not_cut(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
+def test_all_before_an_error_is_given_out() -> None:
+    def texts() -> Iterator[str]:
+        yield from ["Ada"] * 25_000
+        raise OSError("gone")
+
+    wrong: list[Any] = [*["Ada"] * 25_000, 3]
+    for inputs, error in ((texts(), "gone"), (wrong, r"texts\[25000\]: neither a string nor")):
+        documents: list[Document] = []
+        with pytest.raises((OSError, InputError), match=error):
+            documents.extend(TINY.tag(inputs))
+        assert len(documents) == 25_000
+
+
 def test_a_full_batch_takes_less_memory_than_glibc_maps_anew_at_each_call() -> None:
     """What is larger than 32 MB is mapped and given back each time, which took a quarter of the time to tag."""
     model = tiny_model(hidden_size=256, word_dim=100, affix_lengths=[1, 2, 3, 4])

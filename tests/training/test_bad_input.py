@@ -24,6 +24,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"data__train": "plain"}, "plain.txt: no labelled span in the training part"),
         ({"data__tag_column": 0}, "check data.tag_column"),
         ({"data__tag_column": 5}, "data.tag_column is 5, but the line has 2 columns"),
+        ({"data__validation": "plain"}, "plain.txt: nothing is labelled in the validation part"),
+        ({"training__seed": 2**32}, "training.seed must be at most 4294967295"),
         ({"model__word_vectors": "none.txt"}, "none.txt: cannot read the word vectors"),
         ({"model__word_vectors": "{corpus}/uneven.txt"}, "uneven.txt:2: not a word and 2 numbers"),
     ],

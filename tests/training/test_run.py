@@ -189,14 +189,28 @@ def test_a_damaged_checkpoint_is_named(finished: Path, corpus: Path, tmp_path: P
         train.main(["--training.epochs", "2", "--resume", *output])
 
 
-def test_changed_data_cannot_be_resumed(tmp_path: Path) -> None:
-    corpus = make_corpus(tmp_path / "corpus")
-    output = ["--output", str(tmp_path / "run")]
-    train.main([*settings(corpus, training__epochs=1), *output])
-    with (corpus / "train.txt").open("a") as file:
-        file.write("\nNew B-PER\n")
-    with pytest.raises(InputError, match="the training data or the word vectors have changed"):
-        train.main(["--training.epochs", "2", "--resume", *output])
+@pytest.mark.parametrize("part", ["train", "valid"])
+def test_changed_data_cannot_be_resumed(tmp_path: Path, part: str) -> None:
+    """Nor does the attempt change anything."""
+    corpus, run = make_corpus(tmp_path / "corpus"), tmp_path / "run"
+    train.main([*settings(corpus, training__epochs=1), "--output", str(run)])
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    swapped = (corpus / f"{part}.txt").read_text().replace("PER", "\0").replace("LOC", "PER").replace("\0", "LOC")
+    (corpus / f"{part}.txt").write_text(swapped)
+    with pytest.raises(InputError, match="the training or validation data or the word vectors have changed"):
+        train.main(["--training.epochs", "2", "--resume", "--output", str(run)])
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_without_a_validation_part_the_last_weights_are_kept(corpus: Path, tmp_path: Path) -> None:
+    """A copy of them, so that they are there when a checkpoint is written in the middle of the next epoch."""
+    more = {"data__validation": "null", "training__checkpoint_steps": 2, "training__batch_tokens": 64}
+    run = tmp_path / "run"
+    assert train.main([*settings(corpus, training__epochs=2, **more), "--output", str(run)]) == 0
+    assert json.loads((run / "report.json").read_text())["training"]["best_epoch"] == 2
+    for wrong in ({"training__early_stopping": 1}, {"training__schedule": "plateau"}):
+        with pytest.raises(InputError, match=r"goes by the validation part, and data.validation is null"):
+            train.main([*settings(corpus, **more, **wrong), "--output", str(tmp_path / "other")])
 
 
 def test_eight_devices_do_the_same_work(corpus: Path, tmp_path: Path) -> None:
@@ -279,7 +293,9 @@ def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path) -> N
     assert parameters[0] == 2 * parameters[1]
     shutil.copytree(alone / "model", teacher / "model", dirs_exist_ok=True)
     more = settings(corpus, training__teacher=teacher, **own | {"training__epochs": 3})
-    with pytest.raises(InputError, match="the teacher, the training data or the word vectors have changed"):
+    with pytest.raises(
+        InputError, match="the teacher, the training or validation data or the word vectors have changed"
+    ):
         train.main([*more, "--output", str(student), "--resume"])
     foreign = settings(corpus, training__teacher=teacher, model__lowercase="true", **own)
     with pytest.raises(InputError, match=r"training\.teacher .*: its task or vocabulary is not that of this run"):
