@@ -127,6 +127,7 @@ class Search:
         try:
             experiment = build_experiment(config, self.corpus)
         except InputError as error:  # a choice that cannot be built, such as a teacher of another task
+            run.begin(config)
             self._end(trial, run, TrialState.FAIL, str(error))
             return
         try:

@@ -125,6 +125,21 @@ def test_documents_that_columns_cannot_tell_apart_stand_in_jsonl(tmp_path: Path)
     assert [json.loads(line)["document_id"] for line in path.read_text().splitlines()] == ["one", None]
 
 
+@pytest.mark.parametrize(
+    ("labels", "suffix"),
+    [(["a", "b c"], "conll"), ([], "conll"), (["a, b"], "jsonl"), (["a  b"], "jsonl"), ([""], "jsonl")],
+)
+def test_labels_are_read_back(tmp_path: Path, labels: list[str], suffix: str) -> None:
+    path = write(_dataset([["x"]], labels=[labels]), [["O"]], tmp_path, "test")
+    assert path.name == f"test.{suffix}"
+    assert [one.gold_labels for one in read_predictions(tmp_path, "test")] == [labels]
+
+
+def test_a_field_that_would_be_read_as_labels_stands_in_jsonl(tmp_path: Path) -> None:
+    write(_dataset([["x"]], labels=[["a"]], **{"labels = y": ["z"]}), [["O"]], tmp_path, "test")
+    assert [one.gold_labels for one in read_predictions(tmp_path, "test")] == [["a"]]
+
+
 def test_another_number_of_predictions_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="zip"):
         write(_dataset([["a"], ["b"]]), [["O"]], tmp_path, "test")

@@ -75,6 +75,17 @@ def test_figures_by_hand() -> None:
     assert (scores["sentences"], scores["tokens"], scores["entities"], scores["repaired"]) == (3, 7, 3, 4)
 
 
+def test_hyphens_around_a_label_belong_to_it() -> None:
+    scores = score_tags([["B-X-", "B--X", "B-Y-"]], [["B-X", "B--X", "B-Y-"]], ["X-"], bootstrap_samples=10)
+    assert {label: figures["f1"] for label, figures in scores["per_label"].items()} == {
+        "-X": 1,
+        "X": 0,
+        "X-": 0,
+        "Y-": 1,
+    }
+    assert scores["f1"] == pytest.approx(2 / 3)
+
+
 def test_labels_unknown_to_the_model_are_counted_and_are_misses() -> None:
     scores = score_tags([["B-PER", "B-NEW", "B-NEW"]], [["B-PER", "O", "O"]], ["PER"], bootstrap_samples=10)
     assert scores["unseen_labels"] == 2

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -202,6 +203,19 @@ def test_a_token_that_breaks_columns_is_refused_and_nothing_added(tmp_path: Path
         writer.write(Record("", ["b", token]), document(["b", token]))
     writer.close()
     assert (tmp_path / "x").read_text() == "a\tO\n\n"
+
+
+def test_what_is_said_of_a_text_stands_before_its_columns(tmp_path: Path) -> None:
+    writer = ConllWriter(Sink(tmp_path / "x"))
+    labelled = replace(document("a"), labelled=True, label="pos", score=0.91234567)
+    writer.write(Record("", "a", {"label": "neg", "id": 3}), labelled)
+    columns = Record("", ["a"], before=["# id = 4", "# label = neg"], lines=["a\t"])
+    writer.write(columns, replace(document(["a"]), labelled=True, label="pos", score=0.5))
+    writer.close()
+    assert (tmp_path / "x").read_text().splitlines() == [
+        *("# newdoc", "# input_label = neg", "# id = 3", "# label = pos", "# score = 0.912346", "a\tO", ""),
+        *("# id = 4", "# input_label = neg", "# label = pos", "# score = 0.5", "a\tO", ""),
+    ]
 
 
 TYPES = pa.schema([

@@ -274,6 +274,26 @@ def test_a_trial_that_fails_is_listed_and_the_search_goes_on(
     assert report["best"] == 1
 
 
+def test_a_trial_that_cannot_be_built_is_listed_and_the_search_goes_on(
+    wide: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = searching.build_experiment
+
+    def picky(config: Any, *rest: Any) -> Any:
+        if config.training.learning_rate == 0.5:
+            raise InputError("this cannot be built")
+        return build(config, *rest)
+
+    monkeypatch.setattr(searching, "build_experiment", picky)
+    monkeypatch.setattr(searching, "suggest", Scripted(0.5, 0.002))
+    folder = tmp_path / "search"
+    assert search.main([*wide, "--trials", "2", "--output", str(folder)]) == 0
+    assert [(trial["state"], trial["reason"]) for trial in found(folder)["trials"]] == [
+        ("failed", "this cannot be built"),
+        ("complete", None),
+    ]
+
+
 def test_a_signal_is_not_lost_where_a_trial_ends_at_that_moment(corpus: Path, tmp_path: Path) -> None:
     from seqtag.data.reading import read_corpus
     from seqtag.training.experiment import build_experiment
