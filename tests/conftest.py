@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 # Eight simulated devices would change every test; those that need them start a process of their own.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -14,6 +15,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
+import jax
+import pytest
 from jaxtyping import install_import_hook
 
 # Shapes in signatures are checked in every test: the hook must stand before seqtag is imported.
@@ -29,3 +32,14 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+
+@pytest.fixture(scope="module")
+def compiled_plainly() -> Iterator[None]:
+    """XLA compiles without most of LLVM's optimizations, in two thirds of the time.
+
+    For tests of what is computed, whose programs run once. Tests of whole commands compile as users do.
+    """
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -15,6 +15,7 @@ from seqtag.training.experiment import Experiment, build_experiment
 from seqtag.training.state import initial_state
 from seqtag.training.step import Step
 
+pytestmark = pytest.mark.usefixtures("compiled_plainly")
 MODEL = {"word_dim": 12, "char_dim": 5, "char_features": 6, "hidden_size": 16, "word_dropout": 0.5}
 KINDS = {
     "dense": {},
@@ -40,7 +41,7 @@ def corpus(tmp_path: Path) -> Any:
         for row in range(60)
     ]
     (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, sentences)))
-    data = DataConfig(format="jsonl", path=str(tmp_path), train="train.jsonl", validation=None, test=None)
+    data = DataConfig(format="jsonl", path=str(tmp_path), train="train.jsonl", validation="train.jsonl", test=None)
     return data, read_corpus(data)
 
 
@@ -73,7 +74,7 @@ def test_a_batch_in_parts_is_updated_by_as_the_whole(kind: str, corpus: Any, mon
     )
     experiment = build_experiment(config, read)
     whole, losses = updated(experiment, 1, monkeypatch)
-    for parts in (2, 3):
+    for parts in (2, 3) if kind == "lazy" else (3,):  # three do not divide the rows evenly
         divided, own_losses = updated(experiment, parts, monkeypatch)
         assert own_losses == pytest.approx(losses, rel=1e-5)
         for one, other in zip(jax.tree.leaves(divided), jax.tree.leaves(whole), strict=True):
