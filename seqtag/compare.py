@@ -52,8 +52,8 @@ def _compare(folders: list[Path], split: str | None, samples: int, shown: int) -
             raise InputError(f"{folder}: is no run folder (no {whole.config.name}); name what --output was in training")
         runs = [whole.of_seed(seed) for seed in whole.seeds()] or [whole]
         for one in runs:
-            if not one.report.is_file():
-                raise InputError(f"{one.path}: its training is not finished; --resume it first")
+            if not (one.report.is_file() and (one.model / "model.safetensors").is_file()):
+                raise InputError(f"{one.path}: its training is not finished, or its model is gone; --resume it first")
         sides.append(runs)
     if split is None:
         has_test = all(any(one.predictions.glob("test.*")) for runs in sides for one in runs)

@@ -84,19 +84,19 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     for role, dataset in corpus.splits.items():
         role, found = str(role), corpus.findings[str(role)]
         _, scores = evaluate_split(predictor, params, constants, Split(dataset), role, found)
-        of_labels = scores.get("labels", scores)
-        for count, known, column in (
-            (scores.get("entities"), vocabulary.labels, "data.tag_column"),
-            (of_labels.get("texts"), vocabulary.classes, "data.label_column"),
-        ):
-            unseen = (scores if column == "data.tag_column" else of_labels)["unseen_labels"]
-            if count and unseen >= count:
-                raise InputError(
-                    f"{found.source}: none of its labels is known to the model, which has {', '.join(known)}; check "
-                    f"{column} and --model"
-                )
+        _check_known(scores, "entities", vocabulary.labels, found.source, "data.tag_column")
+        _check_known(scores.get("labels", scores), "texts", vocabulary.classes, found.source, "data.label_column")
         splits[role] = scores
     return {"task": model.task, "splits": splits}
+
+
+def _check_known(scores: dict[str, Any], counted: str, known: tuple[str, ...], place: str, column: str) -> None:
+    """Raise InputError where all labels of what is counted are unknown to the model."""
+    if scores.get(counted) and scores["unseen_labels"] >= scores[counted]:
+        raise InputError(
+            f"{place}: none of its labels is known to the model, which has {', '.join(known)}; check {column} and "
+            "--model"
+        )
 
 
 if __name__ == "__main__":

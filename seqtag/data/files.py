@@ -1,8 +1,10 @@
 """Text files: found by name, read line by line and never decoded by guesswork; written whole or not at all."""
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from seqtag.errors import InputError
 
@@ -55,3 +57,8 @@ def write_whole(path: Path, parts: Iterable[str]) -> None:
         os.replace(staging, path)
     finally:
         staging.unlink(missing_ok=True)
+
+
+def as_text(value: Any) -> str | None:
+    """A value that is carried along, in a column of strings: what is none, as JSON."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

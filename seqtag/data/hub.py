@@ -6,7 +6,6 @@ Columns are guessed from the features: `tokens` or `words`; `ner_tags`, `tags`, 
 not strings as JSON text. Rows without a token are left out and counted: only the owner of the set could mend them.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from datasets import ClassLabel, Dataset, DatasetDict
 
 from seqtag.config import DataConfig
 from seqtag.data.example import Example, Ledger, split_labels
+from seqtag.data.files import as_text
 from seqtag.errors import InputError
 from seqtag.tokenization import tokenize
 
@@ -152,7 +152,7 @@ class _Columns:
             tags=None,
             place=place,
             document_id=None if document is None else str(document),
-            extra={name: _as_text(row[name]) for name in self.others},
+            extra={name: as_text(row[name]) for name in self.others},
         )
         if self.tags is not None:
             if not isinstance(row[self.tags], list):
@@ -171,7 +171,7 @@ class _Columns:
             example.tokens = [text[start:end] for start, end in offsets]
             example.starts, example.ends = [start for start, _ in offsets], [end for _, end in offsets]
         elif self.text is not None:
-            example.extra[self.text] = _as_text(text)
+            example.extra[self.text] = as_text(text)
         return example
 
 
@@ -212,7 +212,3 @@ def _strings(values: Any, column: str, place: str) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InputError(f"{place}: {column} is not a list of strings; choose another column with data.token_column")
     return values
-
-
-def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

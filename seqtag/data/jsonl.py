@@ -25,7 +25,7 @@ from typing import Any
 from seqtag.config import DataConfig
 from seqtag.data.alignment import CharacterSpan, align
 from seqtag.data.example import Example, Ledger, split_labels
-from seqtag.data.files import find_file, read_lines
+from seqtag.data.files import as_text, find_file, read_lines
 from seqtag.errors import InputError
 from seqtag.schemes import spans_to_tags
 from seqtag.tokenization import tokenize
@@ -113,7 +113,7 @@ def example_of_record(record: Record, place: str, config: DataConfig, ledger: Le
         example.tokens = [text[start:end] for start, end in offsets]
         example.tags = spans_to_tags(align(spans, offsets, text, place, ledger), len(offsets), "IOB2")
         example.from_spans = True
-    example.extra = {name: _as_text(value) for name, value in rest.items()}
+    example.extra = {name: as_text(value) for name, value in rest.items()}
     return example
 
 
@@ -160,10 +160,6 @@ def _are_numbers(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int for value in values)
 
 
-def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _take_text(rest: Record, place: str, config: DataConfig) -> str | None:
     name = config.text_column or "text"
     text = rest.pop(name, None)
@@ -207,7 +203,7 @@ def _take_labels(rest: Record, place: str, config: DataConfig, label_names: list
             return _named(label, label_names, place)
         if not isinstance(label, str | int):
             raise InputError(f"{place}: {found[0]} is neither a string nor a whole number")
-        return str(_as_text(label))
+        return str(as_text(label))
 
     return split_labels([name(label) for label in (given if isinstance(given, list) else [given])], config, place)
 

@@ -16,6 +16,7 @@ import yaml
 from seqtag.evaluation.charts import Line, curve, reliability
 from seqtag.evaluation.errors import NONE
 from seqtag.evaluation.predictions import Judged
+from seqtag.evaluation.reports import LOGGED_SCORES
 from seqtag.evaluation.worst import worst_errors
 from seqtag.html import STYLE, escape
 
@@ -23,7 +24,6 @@ _LARGEST_MATRIX = 45
 """Labels of a confusion matrix; of more, the list of confusions must do."""
 _CONFUSIONS = 15
 _PACKAGES = ("seqtag", "jax", "jaxlib", "flax", "optax", "numpy", "datasets", "seqeval")
-_CURVES = {"validation_f1": "F1", "validation_label_accuracy": "label accuracy"}
 _KINDS = {
     "correct": "correct",
     "boundary": "wrong boundaries, right label",
@@ -142,8 +142,8 @@ def _learning(log: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "<h2>Learning curves</h2>\n"
     epochs = [entry["epoch"] for entry in log]
     yield curve("loss on the training part (nats)", epochs, [Line("loss", [entry["loss"] for entry in log])], None)
-    names = [name for name in _CURVES if name in log[0]]
-    lines = [Line(_CURVES[name], [entry[name] for entry in log]) for name in names]
+    names = [name for name in LOGGED_SCORES if name in log[0]]
+    lines = [Line(LOGGED_SCORES[name], [entry[name] for entry in log]) for name in names]
     if lines:
         yield curve("validation", epochs, lines, 1.0)
 

@@ -17,6 +17,8 @@ _EXAMPLE_TOKENS = 30
 _CONFUSIONS = 5
 SELECTION = "validation"
 """The part that the kept model was chosen by; its score is higher than that of new data."""
+LOGGED_SCORES = {"validation_f1": "F1", "validation_label_accuracy": "label accuracy"}
+"""What `log.jsonl` calls the scores of an epoch, and what people do."""
 
 
 def format_report(report: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqtag.data.files import as_text
 from seqtag.document import Document
 from seqtag.errors import InputError
 from seqtag.streams.progress import parts_folder
@@ -80,7 +81,7 @@ class ParquetWriter:
             fields["tokens"] = [rounded(token) for token in document.tokens]
         for name, kept in kept_names(record.carried, document.labelled).items():
             if self.schema is None:
-                fields[kept] = _as_text(fields[kept])
+                fields[kept] = as_text(fields[kept])
             self._types[kept] = pa.string() if self.schema is None else self.schema.field(name).type
         try:
             self._characters += len(json.dumps(fields, ensure_ascii=False, default=str).encode())
@@ -134,7 +135,3 @@ class ParquetWriter:
 
 def _name(number: int) -> str:
     return f"part-{number:06d}.parquet"
-
-
-def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

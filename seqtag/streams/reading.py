@@ -53,6 +53,8 @@ def open_reader(name: str, kind: str | None, whole: bool, text_column: str | Non
             raise InputError("--format parquet: cannot come from standard input; name a file with --input")
         return ParquetReader(path, text_column, token_column)
     number = _number(token_column) if kind == "conll" else 0
+    if path is None and sys.stdin is None:
+        raise InputError("--input -: standard input is closed; name a file")
     try:
         file = sys.stdin.buffer if path is None else open(path, "rb")  # noqa: SIM115 - the reader closes it
     except OSError as error:

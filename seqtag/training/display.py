@@ -10,13 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from seqtag.errors import InputError
+from seqtag.evaluation.reports import LOGGED_SCORES
 
 _SMOOTHING = 0.95
 """Of the loss and the speed shown; each step counts for what is left of 1."""
-
-
-_SCORES = {"validation_f1": "F1", "validation_label_accuracy": "label accuracy"}
-"""What `log.jsonl` calls them, and what people do."""
 
 
 class Display:
@@ -86,9 +83,9 @@ class Display:
     def evaluation(self, entry: dict[str, Any]) -> None:
         """An epoch was evaluated: its line of `log.jsonl`."""
         self._last = None  # the time an evaluation takes is not a step's
-        self._scores = "".join(f"  {shown} {entry[name]:.4f}" for name, shown in _SCORES.items() if name in entry)
+        self._scores = "".join(f"  {shown} {entry[name]:.4f}" for name, shown in LOGGED_SCORES.items() if name in entry)
         if self._writer:
-            for name in ("loss", *_SCORES, "learning_rate", "tokens_per_second"):
+            for name in ("loss", *LOGGED_SCORES, "learning_rate", "tokens_per_second"):
                 if name in entry:
                     self._writer.add_scalar(f"epoch/{name}", entry[name], entry["step"])
         if self._bar:

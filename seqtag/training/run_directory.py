@@ -12,6 +12,7 @@ import yaml
 from seqtag.config import Config
 from seqtag.data.files import write_whole
 from seqtag.errors import InputError
+from seqtag.settings_file import flatten
 
 
 class RunDirectory:
@@ -123,12 +124,5 @@ def default_output(config_file: str | Path | None) -> Path:
 
 def differences(own: Config, asked: Config) -> list[tuple[str, Any, Any]]:
     """Names of the settings in which two configurations differ, each with its two values."""
-    own_values, asked_values = _flat(own), _flat(asked)
+    own_values, asked_values = flatten(own.to_dict()), flatten(asked.to_dict())
     return [(name, value, asked_values[name]) for name, value in own_values.items() if value != asked_values[name]]
-
-
-def _flat(config: Config) -> dict[str, Any]:
-    values = config.to_dict()
-    return {"task": values["task"]} | {
-        f"{section}.{key}": value for section in ("data", "model", "training") for key, value in values[section].items()
-    }

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqtag.config import Config
 from seqtag.data.schema import Corpus
+from seqtag.errors import InputError
 from seqtag.evaluation.reports import format_seeds, write_report
 from seqtag.training.experiment import build_experiment
 from seqtag.training.run import train
@@ -24,7 +25,7 @@ def train_seeds(config: Config, corpus: Corpus, folder: RunDirectory, seeds: Seq
         run = folder.of_seed(seed)
         if resume and run.is_finished(own):
             print(f"seed {seed}: finished before", flush=True)
-            reports.append(json.loads(run.report.read_text(encoding="utf-8")))
+            reports.append(_read_report(run))
             continue
         experiment = build_experiment(own, corpus)
         if not has_begun:
@@ -36,6 +37,13 @@ def train_seeds(config: Config, corpus: Corpus, folder: RunDirectory, seeds: Seq
     for suffix in (".json", ".txt"):
         write_report(together, folder.report.with_suffix(suffix), format_seeds)
     return format_seeds(together)
+
+
+def _read_report(run: RunDirectory) -> dict[str, Any]:
+    try:
+        return json.loads(run.report.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{run.report}: is damaged; remove it, and --resume writes it anew") from error
 
 
 def _begin(folder: RunDirectory, configs: dict[int, Config]) -> None:

@@ -74,7 +74,7 @@ def test_a_batch_in_parts_is_updated_by_as_the_whole(kind: str, corpus: Any, mon
     )
     experiment = build_experiment(config, read)
     whole, losses = updated(experiment, 1, monkeypatch)
-    for parts in (2, 3) if kind == "lazy" else (3,):  # three do not divide the rows evenly
+    for parts in (2, 3) if kind == "lazy" else (3,):
         divided, own_losses = updated(experiment, parts, monkeypatch)
         assert own_losses == pytest.approx(losses, rel=1e-5)
         for one, other in zip(jax.tree.leaves(divided), jax.tree.leaves(whole), strict=True):
