@@ -52,7 +52,7 @@ def check_input(given: object, place: str) -> None:
         given = given.given
     if isinstance(given, str):
         return
-    if not isinstance(given, list | tuple) or not all(isinstance(token, str) for token in given):
+    if not isinstance(given, list | tuple) or not all(issubclass(kind, str) for kind in set(map(type, given))):
         raise InputError(f"{place}: neither a string nor a list of strings, but {_kind(given)}")
 
 
