@@ -154,16 +154,6 @@ class Encoder(nnx.Module):
             in_features = layer.out_features
         self.out_features = in_features
 
-    def __call__(
-        self,
-        values: Float[Array, "batch time features"],
-        starts: Bool[Array, "batch time"],
-        ends: Bool[Array, "batch time"],
-        keys: RowKeys = None,
-    ) -> Float[Array, "batch time hidden"]:
-        """Hidden states of the last layer; `keys` None means no dropout."""
-        return self.upper(self.lowest(values, starts, ends), starts, ends, keys)
-
     def lowest(
         self,
         values: Float[Array, "batch time features"],
@@ -180,7 +170,7 @@ class Encoder(nnx.Module):
         starts: Bool[Array, "batch time"],
         ends: Bool[Array, "batch time"],
     ) -> Float[Array, "batch time hidden"]:
-        """The same for tagging, from each distinct token's values and which token stands where."""
+        """Those of the last layer, for tagging: from each distinct token's values and which token stands where."""
         return self.upper(self.layers[0].of_tokens(tokens, token_ids, starts, ends), starts, ends, None)
 
     def upper(
@@ -190,7 +180,7 @@ class Encoder(nnx.Module):
         ends: Bool[Array, "batch time"],
         keys: RowKeys,
     ) -> Float[Array, "batch time hidden"]:
-        """Hidden states of the last layer from those of the first."""
+        """Hidden states of the last layer from those of the first; `keys` None means no dropout."""
         upper = self.layers[1:]
         for layer, layer_keys in zip(upper, split_keys(keys, len(upper)), strict=True):
             values = dropout(values, self.layer_dropout, layer_keys, self.locked_dropout)
