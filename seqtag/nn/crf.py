@@ -19,6 +19,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+_DEEPEST = -70.0
+"""float32 reaches down to 87 nats below 1, and a transition takes some of them."""
+
 
 class Potentials(NamedTuple):
     """What a tagging is scored by, beside its emissions."""
@@ -57,16 +60,19 @@ def log_partition(
     """The log of the sum over all taggings of exp(score), in nats.
 
     Sums are taken in probability space, scaled at every position by its most probable tag: a matrix product a step
-    instead of a logarithm per pair of tags. What lies 87 nats below a position's best tag underflows to zero.
+    instead of a logarithm per pair of tags. A tag that may stand at a position counts as at most 70 nats below its most
+    probable one when it goes on to another: else all that goes through it would underflow to zero.
     """
-    # Ending is one column more, so that a step is one product.
-    weights = jnp.exp(jnp.concatenate([potentials.transitions, potentials.end[:, None]], axis=1))
+    weights = jnp.exp(potentials.transitions)
 
     def step(alpha: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, None]:
         emission, is_real, is_start = inputs
         top = lax.stop_gradient(alpha.max(-1, keepdims=True))
-        sums = _log(float32_product(jnp.exp(alpha - top), weights)) + top
-        following = jnp.where(is_start[:, None], sums[:, -1:] + potentials.start, sums[:, :-1]) + emission
+        below = jnp.where(alpha > -jnp.inf, jnp.maximum(alpha - top, _DEEPEST), -jnp.inf)
+        inside = _log(float32_product(jnp.exp(below), weights)) + top
+        # By itself, as the most probable tag may be one that cannot end a sentence.
+        across = _logsumexp(alpha + potentials.end)[:, None] + potentials.start
+        following = jnp.where(is_start[:, None], across, inside) + emission
         return jnp.where(is_real[:, None], following, alpha), None
 
     first = potentials.start + emissions[:, 0]

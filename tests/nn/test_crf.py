@@ -132,6 +132,22 @@ def test_a_packed_row_is_the_sum_of_its_sentences(potentials: crf.Potentials) ->
     assert float(likelihood[0]) == pytest.approx(float(score[0]) - total, abs=1e-4)
 
 
+@pytest.mark.parametrize("ahead", [50.0, 90.0, 1e4])
+def test_a_tag_far_ahead_that_cannot_end_a_sentence_spoils_no_other(ahead: float) -> None:
+    """A row of two sentences sums up to the sum of both, and no tagging is more probable than all together."""
+    potentials = make_potentials(True)
+    emissions = EMISSIONS[:1].at[0, 2, TAGS.index("B-A")].add(ahead)
+    packed = jnp.ones((1, TIME), bool), jnp.isin(jnp.arange(TIME), jnp.array([0, 3]))[None]
+    alone = [jnp.ones((1, 3), bool), jnp.arange(3)[None] == 0]
+    value, gradient = jax.value_and_grad(lambda scores: crf.log_partition(potentials, scores, *packed).sum())(emissions)
+    parts = [float(crf.log_partition(potentials, emissions[:, own], *alone)[0]) for own in (slice(3), slice(3, 6))]
+    assert float(value) == pytest.approx(sum(parts), rel=1e-5)
+    assert jnp.isfinite(gradient).all()
+    for tags in itertools.product((TAGS.index("O"), TAGS.index("S-A")), repeat=TIME):
+        likelihood = crf.log_likelihood(potentials, emissions, jnp.array([tags]), *packed)
+        assert float(likelihood[0]) < 1e-3
+
+
 def test_a_row_of_padding_counts_nothing() -> None:
     potentials = make_potentials(True)
     nothing = jnp.zeros_like(MASK)
