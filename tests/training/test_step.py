@@ -77,5 +77,12 @@ def test_a_batch_in_parts_is_updated_by_as_the_whole(kind: str, corpus: Any, mon
     for parts in (2, 3) if kind == "lazy" else (3,):
         divided, own_losses = updated(experiment, parts, monkeypatch)
         assert own_losses == pytest.approx(losses, rel=1e-5)
-        for one, other in zip(jax.tree.leaves(divided), jax.tree.leaves(whole), strict=True):
-            np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-5)
+        # Adam's moments are sums of gradients; its updates, of up to 0.002, may be made of rounding where those are
+        # next to nothing.
+        for own, of_whole, least in (
+            (divided.optimizer, whole.optimizer, 1e-6),
+            ((divided.params, divided.average), (whole.params, whole.average), 1e-4),
+        ):
+            for one, other in zip(jax.tree.leaves(own), jax.tree.leaves(of_whole), strict=True):
+                np.testing.assert_allclose(one, other, rtol=2e-3, atol=least)
+        assert int(divided.step) == int(whole.step) == 2
