@@ -11,12 +11,16 @@ def main(argv: list[str] | None = None) -> int:
     config, _, _ = parse_config(parser, argv)
 
     # Here and not above: it takes a second, and what is wrong with the flags is said at once.
-    from seqtag.data.checks import check_corpus, check_learnable, format_check
+    from seqtag.data.checks import check_corpus, check_learnable, check_selectable, format_check
     from seqtag.data.reading import read_corpus
+    from seqtag.data.split import Split
 
-    report = check_corpus(read_corpus(config.data))
+    corpus = read_corpus(config.data)
+    report = check_corpus(corpus)
     train = report.figures["train"]
     check_learnable(train.spans, train.sentence_labels, config, report.findings["train"].source)
+    if "validation" in corpus.splits:
+        check_selectable(Split(corpus.splits["validation"]), config.task, report.findings["validation"].source)
     print(format_check(report))
     return 0
 

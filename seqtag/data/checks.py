@@ -10,6 +10,7 @@ from datasets import Dataset
 
 from seqtag.config import Config
 from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS, Corpus, Findings
+from seqtag.data.split import Split
 from seqtag.errors import InputError
 from seqtag.schemes import tags_to_spans
 
@@ -66,6 +67,25 @@ def check_learnable(spans: Collection[str], classes: Collection[str], config: Co
             f"{source}: task {config.task} needs texts with {least} labels or more, and the training part has {found}; "
             "check data.label_column"
         )
+
+
+def check_selectable(validation: Split, task: str, source: str) -> None:
+    """Raise InputError where a validation part has nothing by which an epoch could be better than another.
+
+    Args:
+        validation: the part.
+        task: of the run.
+        source: the part's, for the message.
+    """
+    for sentences in validation.stretches():
+        if task != "classification" and any(tag != "O" for tags in sentences.tags for tag in tags):
+            return
+        if task != "ner" and any(labels is not None for labels in sentences.labels):
+            return
+    raise InputError(
+        f"{source}: nothing is labelled in the validation part, by which the best epoch is chosen; name another one, "
+        "or set data.validation to null"
+    )
 
 
 def check_corpus(corpus: Corpus) -> CheckReport:

@@ -1,7 +1,7 @@
 """A split ready for batching: sentences by position, tags as ids of the model."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
@@ -52,14 +52,18 @@ class Split:
         labels: list[list[str] | None] = rows[LABELS] if self._has_labels else [None] * len(positions)
         return Sentences(rows[TOKENS], rows[TAGS], labels)
 
+    def stretches(self) -> Iterator[Sentences]:
+        """All sentences in order, so many at a time that memory is bounded."""
+        for start in range(0, len(self), _READ):
+            yield self[range(start, min(start + _READ, len(self)))]
+
 
 def fingerprint(splits: Mapping[str, Split]) -> str:
     """Of all tokens, tags and labels of some parts, by which other data are noticed."""
     digest = hashlib.sha256()
     for role, split in splits.items():
         digest.update(role.encode())
-        for start in range(0, len(split), _READ):
-            sentences = split[range(start, min(start + _READ, len(split)))]
+        for sentences in split.stretches():
             digest.update(repr(sentences).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 

@@ -15,7 +15,7 @@ from jaxtyping import Float32, PRNGKeyArray
 from seqtag.batch import FIRST, Batch
 from seqtag.config import Config
 from seqtag.data.batching import Buckets, Gold, Plan, choose_buckets, make_batch, plan_batches, sentences_of
-from seqtag.data.checks import check_learnable
+from seqtag.data.checks import check_learnable, check_selectable
 from seqtag.data.encoding import TokenTable
 from seqtag.data.schema import Corpus
 from seqtag.data.split import GoldIds, Split, fingerprint
@@ -31,8 +31,6 @@ from seqtag.training.lazy import Lookups
 from seqtag.training.optimizer import learning_rate, make_optimizer
 from seqtag.vocabulary import Vocabulary, build_vocabulary
 
-_COUNTING = 10_000
-"""Sentences read at a time to count words."""
 _LEAST_LABELLED = 4
 """Positions of the shortest sentence where sentences have labels: of a row of 32, no more than 8 are to be pooled."""
 
@@ -161,7 +159,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     source = corpus.findings["train"].source if "train" in corpus.findings else "the training part"
     check_learnable(counted.labels, counted.classes, config, source)
     if "validation" in splits:
-        _check_selectable(splits["validation"], config.task, corpus.findings["validation"].source)
+        check_selectable(splits["validation"], config.task, corpus.findings["validation"].source)
     check_backend(config.model)
     model = config.model
     pretrained = read_word_vectors(model.word_vectors) if model.word_vectors else None
@@ -256,8 +254,7 @@ def _count(train: Split) -> _Counted:
     tags: set[str] = set()
     spans: set[tuple[str, str]] = set()
     labelled = 0
-    for start in range(0, len(train), _COUNTING):
-        sentences = train[range(start, min(start + _COUNTING, len(train)))]
+    for sentences in train.stretches():
         for sentence, sentence_tags, labels in zip(*sentences, strict=True):
             tokens.update(sentence)
             tags.update(sentence_tags)
@@ -266,20 +263,6 @@ def _count(train: Split) -> _Counted:
             labelled += labels is not None
     labels = {label for tag in tags if (label := split_tag(tag)[1])}
     return _Counted(tokens, labels, classes, frozenset(spans), labelled)
-
-
-def _check_selectable(validation: Split, task: str, source: str) -> None:
-    """Raise InputError where a validation part has nothing by which an epoch could be better than another."""
-    for start in range(0, len(validation), _COUNTING):
-        sentences = validation[range(start, min(start + _COUNTING, len(validation)))]
-        if task != "classification" and any(tag != "O" for tags in sentences.tags for tag in tags):
-            return
-        if task != "ner" and any(labels is not None for labels in sentences.labels):
-            return
-    raise InputError(
-        f"{source}: nothing is labelled in the validation part, by which the best epoch is chosen; name another one, "
-        "or set data.validation to null"
-    )
 
 
 def _class_weights(

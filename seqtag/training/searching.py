@@ -39,8 +39,6 @@ _RANDOM = 10
 """Trials before the sampler (TPE, Bergstra et al. 2011) learns from them."""
 _DRAWS = 100
 """Suggestions drawn before the space is taken to hold no new settings."""
-_READ = 10_000
-"""Sentences read at a time to tell whether the data are the same."""
 _LEAST_COMPLETE = 10
 """Complete trials below which importances would say nothing."""
 _STATES = {TrialState.COMPLETE: COMPLETE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED}
