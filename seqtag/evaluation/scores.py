@@ -95,9 +95,7 @@ def score_tags(
         seed: of the resampling.
     """
     counts = count_spans(gold, predicted)
-    gold_list, predicted_list = [list(tags) for tags in gold], [list(tags) for tags in predicted]
-    strict = _seqeval(gold_list, predicted_list, strict=True)
-    lenient = _seqeval(gold_list, predicted_list, strict=False)
+    strict, lenient = _seqeval(gold, predicted)
     spans: list[Span] = [span for tags in gold for span in tags_to_spans(tags)]
     unseen = Counter(span.label for span in spans)
     for label in known_labels:
@@ -128,31 +126,35 @@ def score_tags(
     }
 
 
-def _seqeval(gold: list[list[str]], predicted: list[list[str]], strict: bool) -> dict[str, dict[str, float]]:
-    """F1, precision, recall and support by label and for all of them (`_ALL`)."""
-    if not any(tag != "O" for tags in (*gold, *predicted) for tag in tags):
-        return {_ALL: {"f1": 0.0, "precision": 0.0, "recall": 0.0, "support": 0}}
+def _seqeval(gold: Tags, predicted: Tags) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """F1, precision, recall and support by label and for all of them (`_ALL`), strict and lenient."""
+    labels = sorted({tag[2:] for tags in (*gold, *predicted) for tag in tags if tag != "O"})
+    if not labels:
+        nothing = {_ALL: {"f1": 0.0, "precision": 0.0, "recall": 0.0, "support": 0}}
+        return nothing.copy(), nothing
     # Imported here: it pulls in scikit-learn, which training does not need until the end.
     from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2
 
-    # The scheme must be named with the mode: elsewhere seqeval is silently lenient without one.
-    mode: dict[str, Any] = {"mode": "strict", "scheme": IOB2} if strict else {}
-    # By numbers: of a label that begins or ends with a hyphen it would not see the hyphen.
-    labels = sorted({tag[2:] for tags in (*gold, *predicted) for tag in tags if tag != "O"})
+    # By numbers: of a label that begins or ends with a hyphen seqeval would not see the hyphen.
     numbers = {label: f"{number:06}" for number, label in enumerate(labels)}
-    own, other = (
+    sides = [
         [[tag if tag == "O" else tag[:2] + numbers[tag[2:]] for tag in tags] for tags in side]
         for side in (gold, predicted)
-    )
-    report: Any = classification_report(own, other, output_dict=True, **mode, **_ZERO_DIVISION)
-    return {
-        labels[int(name)] if name.isdigit() else name: {
-            "f1": float(figures["f1-score"]),
-            "precision": float(figures["precision"]),
-            "recall": float(figures["recall"]),
-            "support": int(figures["support"]),
+    ]
+
+    def figures(**mode: Any) -> dict[str, dict[str, float]]:
+        report: Any = classification_report(sides[0], sides[1], output_dict=True, **mode, **_ZERO_DIVISION)
+        return {
+            labels[int(name)] if name.isdigit() else name: {
+                "f1": float(own["f1-score"]),
+                "precision": float(own["precision"]),
+                "recall": float(own["recall"]),
+                "support": int(own["support"]),
+            }
+            for name, own in report.items()
+            if name not in ("macro avg", "weighted avg")
         }
-        for name, figures in report.items()
-        if name not in ("macro avg", "weighted avg")
-    }
+
+    # The scheme must be named with the mode: elsewhere seqeval is silently lenient without one.
+    return figures(mode="strict", scheme=IOB2), figures()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from corpora import make_corpus, sentences, settings, write_conll
 
-from seqtag import evaluate, train
+from seqtag import check, evaluate, train
 from seqtag.errors import InputError
 
 
@@ -40,6 +40,14 @@ def test_nothing_is_written_when_the_data_are_wrong(tmp_path: Path, more: dict, 
         train.main([*settings(corpus, **more), "--output", str(tmp_path / "run")])
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_check_refuses_what_training_would(tmp_path: Path, part: str) -> None:
+    corpus = make_corpus(tmp_path / "corpus")
+    (corpus / "plain.txt").write_text("a O\nb O\n")
+    with pytest.raises(InputError, match=r"plain.txt: (no labelled span|nothing is labelled)"):
+        check.main(settings(corpus, **{f"data__{part}": "plain"}))
 
 
 @pytest.mark.parametrize("content", ["a file", "a folder"])
