@@ -22,7 +22,7 @@ _HIGHEST = 1e17
 _LEAST = 1e-35
 _DEEPEST = -80.0
 """Nats below the best that a score counts for at most. Where the best tag of a position cannot stand there, those that
-can are told apart up to so far below it; what training makes lies within 30."""
+can are told apart up to so far below it."""
 
 
 class Posterior(NamedTuple):

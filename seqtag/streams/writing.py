@@ -26,7 +26,7 @@ _BUFFER = 1 << 16
 _DIGITS = 6
 """Of scores: float32 knows no more."""
 _BREAKS = frozenset("\t\n\r")
-_OF_LABEL = re.compile(r"^# (label|score) =")
+_OF_LABEL = re.compile(r"^#\s*(label|score)\s*=")
 _ENCODE = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 

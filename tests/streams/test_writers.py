@@ -209,7 +209,7 @@ def test_what_is_said_of_a_text_stands_before_its_columns(tmp_path: Path) -> Non
     writer = ConllWriter(Sink(tmp_path / "x"))
     labelled = replace(document("a"), labelled=True, label="pos", score=0.91234567)
     writer.write(Record("", "a", {"label": "neg", "id": 3}), labelled)
-    columns = Record("", ["a"], before=["# id = 4", "# label = neg"], lines=["a\t"])
+    columns = Record("", ["a"], before=["# id = 4", "#label= neg"], lines=["a\t"])
     writer.write(columns, replace(document(["a"]), labelled=True, label="pos", score=0.5))
     writer.close()
     assert (tmp_path / "x").read_text().splitlines() == [
