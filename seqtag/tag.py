@@ -98,6 +98,8 @@ def main(argv: list[str] | None = None) -> int:
             stream = Stream(tagger, reader, writer, done, progress, flags.on_error == "skip")
             stream.run(options, bar)
     if kind == "parquet":
+        if not stream.done.documents:
+            _lay_out(writer, reader, tagger, options)
         writer.join()
     if progress:
         progress.end()
@@ -137,7 +139,7 @@ def _open_writer(output: Path | None, kind: str, with_tokens: bool, mark: dict[s
     if kind == "terminal":
         return TerminalWriter()
     if kind == "parquet":
-        from seqtag.streams.parquet import ParquetWriter
+        from seqtag.streams.parquet_writer import ParquetWriter
 
         assert output is not None
         return ParquetWriter(output, mark.get("parts", 0), with_tokens, getattr(reader, "schema", None))
@@ -145,6 +147,16 @@ def _open_writer(output: Path | None, kind: str, with_tokens: bool, mark: dict[s
     if kind == "html":
         return HtmlWriter(sink, is_new=not mark)
     return ConllWriter(sink) if kind == "conll" else JsonlWriter(sink, with_tokens)
+
+
+def _lay_out(writer: Any, reader: Any, tagger: Any, options: dict[str, Any]) -> None:
+    """Give a file without rows the columns that one with rows would have."""
+    from seqtag.streams.record import Record
+
+    blank = reader.blank() if hasattr(reader, "blank") else Record("", "")
+    if isinstance(blank, Record):
+        (document,) = tagger.tag([blank.given], **options)
+        writer.lay_out(blank, document)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What readers hand on and writers take: one text, or the tokens of one sentence, and what came with it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -23,6 +23,8 @@ class Record:
     """Of CoNLL columns: the lines before the sentence, as they are to be written."""
     document: str | None = None
     """The document that it is part of, as its neighbours of the same one are; None where it is one itself."""
+    lists: Set[str] = frozenset()
+    """Other columns that hold lists in every record, or nothing, where that is known."""
 
 
 class BadRecord(NamedTuple):

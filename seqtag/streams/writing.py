@@ -1,30 +1,23 @@
 """Writers of `seqtag tag` that append to one file or to standard output: JSON lines, CoNLL columns, HTML, terminal.
 
-Whole records are written or none: whatever interrupts, `close` leaves a valid file. Parquet is in `parquet.py`.
+Whole records are written or none: whatever interrupts, `close` leaves a valid file. Parquet is in `parquet_writer.py`.
 """
 
 import json
 import os
 import re
 import sys
-from collections.abc import Mapping
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
 from seqtag.data.columns import DOCUMENT_START
-from seqtag.document import Document, Entity, Token
+from seqtag.document import Document
 from seqtag.errors import InputError
+from seqtag.streams.fields import DIGITS, fields_of, kept_names
 from seqtag.streams.record import Record, Unwritable
 
-_OF_LABELS = frozenset(("label", "score", "labels", "attention", "intent", "sentiment"))
-_OWN = frozenset(("text", "tokens", "tags", "scores", "entities", "n_best"))
-"""Fields that are written anew."""
-_SPANS = frozenset(("spans", "annotations", "label", "labels"))
-"""Fields in which readers look for spans where `entities` is empty."""
 _BUFFER = 1 << 16
-_DIGITS = 6
-"""Of scores: float32 knows no more."""
 _BREAKS = frozenset("\t\n\r")
 _OF_LABEL = re.compile(r"^#\s*(label|score)\s*=")
 _ENCODE = json.JSONEncoder(ensure_ascii=False, default=str).encode
@@ -105,7 +98,7 @@ class JsonlWriter:
         entities = ", ".join(
             [
                 f'{{"text": {encode_basestring(text)}, "label": {encode_basestring(label)}, '
-                f'"start": {start}, "end": {end}, "score": {round(score, _DIGITS)!r}}}'
+                f'"start": {start}, "end": {end}, "score": {round(score, DIGITS)!r}}}'
                 for text, label, start, end, score in document.entities
             ]
         )
@@ -134,7 +127,7 @@ class ConllWriter:
 
     def write(self, record: Record, document: Document) -> None:
         """Add the sentences of a document. Raises Unwritable for a token that would break a line or a column."""
-        found = {"label": document.label, "score": document.score and round(document.score, _DIGITS)}
+        found = {"label": document.label, "score": document.score and round(document.score, DIGITS)}
         labels = [f"# {name} = {_one_line(value)}" for name, value in found.items() if value is not None]
         if record.lines or record.before:
             tagged = [f"{line}{tag}" for line, tag in zip(record.lines, document.tags, strict=True)]
@@ -142,7 +135,7 @@ class ConllWriter:
             lines = [*before, *(labels if tagged else []), *tagged, *[""] * bool(tagged)]
         else:
             lines = [] if document.pretokenized else ["# newdoc"]
-            names = kept_names(record.carried, document.labelled)
+            names = kept_names(record, document.labelled)
             lines += [f"# {_one_line(names[name])} = {_one_line(value)}" for name, value in record.carried.items()]
             lines += labels
             for first, last in document.sentences:
@@ -211,55 +204,6 @@ class TerminalWriter:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-def fields_of(record: Record, document: Document, with_tokens: bool) -> dict[str, Any]:
-    """What came along, and what was found."""
-    found: dict[str, Any] = {}
-    if document.pretokenized:
-        found["tokens"], found["tags"] = list(record.given), list(document.tags)
-        found["scores"] = [round(score, _DIGITS) for score in document.token_scores]
-    found["text"] = document.text
-    found["entities"] = [rounded(entity) for entity in document.entities]
-    if document.labelled:
-        found["label"], found["score"] = document.label, document.score and round(document.score, _DIGITS)
-        found["labels"] = {label: round(score, _DIGITS) for label, score in document.labels.items()}
-    if with_tokens and document.attention:
-        found["attention"] = [round(weight, _DIGITS) for weight in document.attention]
-    if with_tokens and not document.pretokenized:
-        found["tokens"] = [rounded(token) for token in document.tokens]
-    if document.n_best:
-        found["n_best"] = [
-            tagging._asdict() | {"entities": [rounded(entity) for entity in tagging.entities]}
-            for tagging in document.n_best
-        ]
-    names = kept_names(record.carried, document.labelled)
-    return {names[name]: value for name, value in record.carried.items()} | found
-
-
-def kept_names(carried: Mapping[str, Any], labelled: bool) -> dict[str, str]:
-    """The name under which each field that came along is written: its own, unless it would be taken for what was found.
-
-    Gold spans beside predicted ones must not be read for them, so those are renamed too; a `label` that is no list
-    belongs to the text and stays, unless the text is `labelled` anew.
-    """
-    own = _OWN | _OF_LABELS if labelled else _OWN
-    names: dict[str, str] = {}
-    for name, value in carried.items():
-        kept = name
-        if name in own or (name in _SPANS and isinstance(value, list)):
-            kept = f"input_{name}"
-            while kept in carried or kept in names.values():
-                kept = f"input_{kept}"
-        names[name] = kept
-    return names
-
-
-def rounded(scored: Token | Entity) -> dict[str, Any]:
-    """Plain values for JSON."""
-    values = scored._asdict()
-    values["score"] = round(scored.score, _DIGITS)
-    return values
 
 
 def _one_line(value: Any) -> str:

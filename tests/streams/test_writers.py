@@ -20,8 +20,9 @@ from seqtag.data.jsonl import JsonlReader
 from seqtag.document import Entity
 from seqtag.errors import InputError
 from seqtag.schemes import tags_to_spans
+from seqtag.streams.fields import fields_of, kept_names
 from seqtag.streams.record import Record, Unwritable
-from seqtag.streams.writing import ConllWriter, JsonlWriter, Sink, fields_of, kept_names
+from seqtag.streams.writing import ConllWriter, JsonlWriter, Sink
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +90,7 @@ def test_a_line_is_what_json_makes_of_its_fields(text: str, score: float, with_t
     )
 )
 def test_no_field_displaces_another(carried: dict[str, Any]) -> None:
-    names = kept_names(carried, labelled=False)
+    names = kept_names(Record("", "", carried), labelled=False)
     assert len(set(names.values())) == len(carried)
     assert not set(names.values()) & {"text", "tokens", "tags", "scores", "entities", "n_best"}
     assert all(kept == name or kept.endswith(f"input_{name}") for name, kept in names.items())
@@ -245,12 +246,28 @@ def test_columns_of_parquet_keep_their_types_and_values(tmp_path: Path) -> None:
     assert not {"input_text", "input_tokens"} & set(found.column_names)
 
 
+@pytest.mark.parametrize("flags", [[], ["--tokens"], ["--token-column", "words"]])
+def test_an_empty_parquet_file_keeps_its_columns(tmp_path: Path, flags: list[str]) -> None:
+    """As one with rows has them, so that the two can be read together."""
+    schema = pa.schema([*TYPES, ("words", pa.list_(pa.string())), ("label", pa.list_(pa.int64()))])
+    rows = [{"text": "Ada ran", "words": ["Ada"], "label": None}, {"text": "b", "words": [], "label": [1]}]
+    pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "full.parquet")
+    pq.write_table(schema.empty_table(), tmp_path / "empty.parquet")
+    for name in ("full", "empty"):
+        run("--input", tmp_path / f"{name}.parquet", "--output", tmp_path / f"{name}-tagged.parquet", *flags)
+    full, empty = (pq.read_table(tmp_path / f"{name}-tagged.parquet") for name in ("full", "empty"))
+    assert empty.num_rows == 0
+    assert set(full.schema) == set(empty.schema)
+    assert full["input_label"].to_pylist() == [None, [1]]
+    assert "label" not in full.column_names
+
+
 @pytest.mark.parametrize("flags", [[], ["--tokens"]])
 @pytest.mark.parametrize("rows", [1, 2, 1000])
 def test_records_with_unlike_fields_share_one_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], rows: int
 ) -> None:
-    monkeypatch.setattr("seqtag.streams.parquet._ROWS", rows)
+    monkeypatch.setattr("seqtag.streams.parquet_writer._ROWS", rows)
     records = [
         {"text": "Ada", "id": 1},
         {"tokens": ["Ada", "ran"], "tags": ["O", "O"]},

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from seqtag.data.files import as_text
 from seqtag.document import Document
 from seqtag.errors import InputError
+from seqtag.streams.fields import fields_of, kept_names, rounded
 from seqtag.streams.progress import parts_folder
 from seqtag.streams.record import Record, Unwritable
-from seqtag.streams.writing import fields_of, kept_names, rounded
 
 _ENTITY = pa.struct(
     [("text", pa.string()), ("label", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())]
@@ -63,6 +63,7 @@ class ParquetWriter:
         self._rows: list[dict[str, Any]] = []
         self._characters = 0
         self._parts = parts
+        self._names = ["text", "entities"]
         self.folder.mkdir(exist_ok=True)
         present = sorted(self.folder.glob("part-*"))
         if [part.name for part in present[:parts]] != [_name(number) for number in range(parts)]:
@@ -74,15 +75,7 @@ class ParquetWriter:
 
     def write(self, record: Record, document: Document) -> None:
         """Add a row. Raises Unwritable for text that is not UTF-8 (a lone surrogate)."""
-        fields = fields_of(record, document, self.with_tokens)
-        if document.labelled:
-            fields["labels"] = list(fields["labels"].items())
-        if self.with_tokens and document.pretokenized:
-            fields["tokens"] = [rounded(token) for token in document.tokens]
-        for name, kept in kept_names(record.carried, document.labelled).items():
-            if self.schema is None:
-                fields[kept] = as_text(fields[kept])
-            self._types[kept] = pa.string() if self.schema is None else self.schema.field(name).type
+        fields = self._fields(record, document)
         try:
             self._characters += len(json.dumps(fields, ensure_ascii=False, default=str).encode())
         except UnicodeEncodeError as error:
@@ -92,6 +85,10 @@ class ParquetWriter:
         self._rows.append(fields)
         if len(self._rows) >= _ROWS or self._characters >= _CHARACTERS:
             self._write_part()
+
+    def lay_out(self, record: Record, document: Document) -> None:
+        """Let a file without rows have the columns of such a row."""
+        self._names = list(self._fields(record, document))
 
     def mark(self) -> dict[str, Any]:
         """The number of part files."""
@@ -128,8 +125,21 @@ class ParquetWriter:
         self._parts += 1
         self._rows, self._characters = [], 0
 
+    def _fields(self, record: Record, document: Document) -> dict[str, Any]:
+        """A row; its columns then have types."""
+        fields = fields_of(record, document, self.with_tokens)
+        if document.labelled:
+            fields["labels"] = list(fields["labels"].items())
+        if self.with_tokens and document.pretokenized:
+            fields["tokens"] = [rounded(token) for token in document.tokens]
+        for name, kept in kept_names(record, document.labelled).items():
+            if self.schema is None:
+                fields[kept] = as_text(fields[kept])
+            self._types[kept] = pa.string() if self.schema is None else self.schema.field(name).type
+        return fields
+
     def _schema(self, rows: list[dict[str, Any]]) -> pa.Schema:
-        names = dict.fromkeys(name for row in rows for name in row) or dict.fromkeys(("text", "entities"))
+        names = dict.fromkeys(name for row in rows for name in row) or self._names
         return pa.schema([(name, self._types[name]) for name in names])
 
 
