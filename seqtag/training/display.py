@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,7 +37,9 @@ class Display:
                 console=console,
             )
             self._task = self._bar.add_task("epoch 1", total=steps, figures="")
-        self._writer = _tensorboard_writer(tensorboard) if tensorboard else None
+        # Called at the first figure: before, it is not certain that the run may go on.
+        self._make_writer = _tensorboard_maker(tensorboard) if tensorboard else None
+        self._writer: Any = None
         self._loss: float | None = None
         self._scores = ""
         self._speed: float | None = None
@@ -71,8 +75,7 @@ class Display:
             self._speed = speed if self._speed is None else _SMOOTHING * self._speed + (1 - _SMOOTHING) * speed
         self._last = now
         self._loss = loss if self._loss is None else _SMOOTHING * self._loss + (1 - _SMOOTHING) * loss
-        if self._writer:
-            self._writer.add_scalar("train/loss", loss, self._done)
+        self._write("train/loss", loss, self._done)
         if self._bar:
             figures = f"loss {self._loss:.4f}"
             figures += self._scores
@@ -84,10 +87,9 @@ class Display:
         """An epoch was evaluated: its line of `log.jsonl`."""
         self._last = None  # the time an evaluation takes is not a step's
         self._scores = "".join(f"  {shown} {entry[name]:.4f}" for name, shown in LOGGED_SCORES.items() if name in entry)
-        if self._writer:
-            for name in ("loss", *LOGGED_SCORES, "learning_rate", "tokens_per_second"):
-                if name in entry:
-                    self._writer.add_scalar(f"epoch/{name}", entry[name], entry["step"])
+        for name in ("loss", *LOGGED_SCORES, "learning_rate", "tokens_per_second"):
+            if name in entry:
+                self._write(f"epoch/{name}", entry[name], entry["step"])
         if self._bar:
             self._bar.update(self._task, description=f"epoch {entry['epoch'] + 1}")
         validation = f"  validation{self._scores}" if self._scores else ""
@@ -95,10 +97,17 @@ class Display:
         line = f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}{validation}  {speed}"
         self._console.print(line, highlight=False, soft_wrap=True)
 
+    def _write(self, name: str, value: float, step: int) -> None:
+        """To TensorBoard, if asked."""
+        if self._make_writer is None:
+            return
+        self._writer = self._writer or self._make_writer()
+        self._writer.add_scalar(name, value, step)
 
-def _tensorboard_writer(directory: Path) -> Any:
+
+def _tensorboard_maker(directory: Path) -> Callable[[], Any]:
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:
         raise InputError("training.tensorboard needs tensorboardX: pip install tensorboardX") from error
-    return SummaryWriter(str(directory))
+    return partial(SummaryWriter, str(directory))

@@ -121,7 +121,7 @@ class Loop:
                 loss, tokens = losses.popleft()
                 self._count_step(float(loss), tokens)
 
-        begun, compiled = time.perf_counter(), self.step.compile_seconds
+        watch = _Stopwatch(self.step)
         for work in prepared_ahead(experiment.prepare, plans):
             self.state, loss = self.step(self.state, work)
             losses.append((loss, work.tokens))
@@ -129,13 +129,13 @@ class Loop:
             every = self.config.checkpoint_steps
             if signals.received is not None or (every and (progress.batch + len(losses)) % every == 0):
                 fetch(0)
-                progress.training_seconds += time.perf_counter() - begun - (self.step.compile_seconds - compiled)
+                progress.training_seconds += watch.lap()
                 self._save()
                 if signals.received is not None:
                     raise Stopped(signals.received)
-                begun, compiled = time.perf_counter(), self.step.compile_seconds
+                watch.lap()  # saving is not training
         fetch(0)
-        progress.training_seconds += time.perf_counter() - begun - (self.step.compile_seconds - compiled)
+        progress.training_seconds += watch.lap()
         progress.epoch += 1
 
     def _count_step(self, loss: float, tokens: int) -> None:
@@ -204,3 +204,19 @@ class Loop:
     def _save(self) -> None:
         self.progress.seconds = time.monotonic() - self._started
         self.checkpoints.save(self._checkpoint())
+
+
+class _Stopwatch:
+    """Seconds of training without those that a step spends compiling."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._counted = self._now()
+
+    def lap(self) -> float:
+        """Since this was last asked, or the watch was made."""
+        before, self._counted = self._counted, self._now()
+        return self._counted - before
+
+    def _now(self) -> float:
+        return time.perf_counter() - self._step.compile_seconds

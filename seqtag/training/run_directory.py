@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ class RunDirectory:
             )
 
     def check_free(self) -> None:
-        """Raise InputError where the folder already holds something."""
+        """Raise InputError where the folder already holds something, or cannot be made."""
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"--output {self.path}: is a file, not a folder")
         if self.config.exists():
@@ -57,6 +58,9 @@ class RunDirectory:
             )
         if self.path.exists() and any(self.path.iterdir()):
             raise InputError(f"--output {self.path}: is not empty and holds no run; name another folder")
+        there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+            raise InputError(f"--output {self.path}: cannot be made, as {there} is not a folder that you may write to")
 
     def check_holds_run(self) -> None:
         """Raise InputError where there is no run to resume."""

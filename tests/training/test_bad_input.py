@@ -61,6 +61,12 @@ def test_what_is_in_the_way_stays(tmp_path: Path, content: str) -> None:
     assert kept.read_text() == "mine"
 
 
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"runs/1: cannot be made, as .*notes.txt is not a folder"):
+        train.main([*settings(tmp_path / "no corpus"), "--output", str(tmp_path / "notes.txt" / "runs" / "1")])
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [(["--resume"], "name the run folder with --output"), (["--resume", "--output", "nowhere"], "holds no run")],
