@@ -184,7 +184,8 @@ class TrainingConfig:
     label_smoothing: float = 0.0
     """Share of a text's target that is spread over all labels."""
     class_weights: Literal["none", "balanced"] = "none"
-    """balanced: a label's loss counts by one over its frequency in training."""
+    """balanced: of labels, the loss counts by one over their frequency in training; with data.multi_label, of having
+    each label and of not having it."""
     ema_decay: float | None = None
     """Evaluate and keep an exponential moving average of the weights with this decay. Null: the weights themselves."""
     early_stopping: int | None = None

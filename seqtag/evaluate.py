@@ -84,15 +84,19 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     for role, dataset in corpus.splits.items():
         role, found = str(role), corpus.findings[str(role)]
         _, scores = evaluate_split(predictor, params, constants, Split(dataset), role, found)
-        _check_known(scores, "entities", vocabulary.labels, found.source, "data.tag_column")
-        _check_known(scores.get("labels", scores), "texts", vocabulary.classes, found.source, "data.label_column")
+        if vocabulary.tags:
+            _check_known(scores, scores["entities"], vocabulary.labels, found.source, "data.tag_column")
+        if vocabulary.classes:
+            of_labels = scores.get("labels", scores)
+            count = sum(own["support"] for own in of_labels["per_label"].values())
+            _check_known(of_labels, count, vocabulary.classes, found.source, "data.label_column")
         splits[role] = scores
     return {"task": model.task, "splits": splits}
 
 
-def _check_known(scores: dict[str, Any], counted: str, known: tuple[str, ...], place: str, column: str) -> None:
-    """Raise InputError where all labels of what is counted are unknown to the model."""
-    if scores.get(counted) and scores["unseen_labels"] >= scores[counted]:
+def _check_known(scores: dict[str, Any], count: int, known: tuple[str, ...], place: str, column: str) -> None:
+    """Raise InputError where all of so many gold labels are unknown to the model."""
+    if count and scores["unseen_labels"] >= count:
         raise InputError(
             f"{place}: none of its labels is known to the model, which has {', '.join(known)}; check {column} and "
             "--model"

@@ -17,6 +17,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 
 import jax
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Shapes in signatures are checked in every test: the hook must stand before seqtag is imported.
@@ -32,6 +33,9 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+settings.register_profile("seqtag", deadline=None)  # on a busy machine any example may take long
+settings.load_profile("seqtag")
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def _config(values: dict[str, dict[str, Any]]) -> Config:
     return Config(**{section: SECTIONS[section](**given) for section, given in values.items()})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SETTINGS)
 def test_a_written_configuration_reads_back_the_same(values: dict[str, dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +95,7 @@ def test_a_written_configuration_reads_back_the_same(values: dict[str, dict[str,
         assert load_config(run.config) == _config(values)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SETTINGS)
 def test_a_configuration_given_as_flags_reads_the_same(values: dict[str, dict[str, Any]]) -> None:
     argv = [

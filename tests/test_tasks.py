@@ -96,6 +96,23 @@ def test_a_text_has_as_many_labels_as_the_model_was_trained_on(trained: tuple[Ta
         evaluate.main(flags)
 
 
+def test_labels_that_the_model_lacks_are_counted_beside_those_it_has(trained: tuple[Task, Path, list[str]]) -> None:
+    task, folder, _ = trained
+    if "data.multi_label" not in task.flags:
+        return
+    flags = ["--model", str(folder / "run"), "--data.validation", "null", "--data.test", "odd.jsonl"]
+    words = ["dull", "superb"]
+    write_jsonl(folder / "odd.jsonl", [{"tokens": words, "tags": ["O", "O"], "label": ["bad", "new"]}] * 10)
+    assert evaluate.main([*flags, "--report", str(folder / "odd.json")]) == 0
+    scores = json.loads((folder / "odd.json").read_text())["splits"]["test"]
+    assert (
+        scores["unseen_labels"] == scores["per_label"]["new"]["support"] == scores["per_label"]["bad"]["support"] == 10
+    )
+    write_jsonl(folder / "odd.jsonl", [{"tokens": words, "tags": ["O", "O"], "label": ["newer", "new"]}])
+    with pytest.raises(InputError, match="none of its labels is known to the model, which has bad, good"):
+        evaluate.main(flags)
+
+
 def test_predictions_are_written_beside_gold(trained: tuple[Task, Path, list[str]]) -> None:
     task, folder, _ = trained
     (path,) = (folder / "run" / "predictions").glob("test.*")

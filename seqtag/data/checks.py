@@ -130,7 +130,8 @@ def _reading_warnings(findings: dict[str, Findings]) -> Iterator[str]:
             (found.misaligned, "character spans off token boundaries are widened to the tokens they touch"),
             (found.overlapping, "overlapping spans are dropped"),
             (found.cut_tokens, "tokens beyond data.max_sentence_length are cut"),
-            (found.left_out, "records without a token, or rejected by their annotator, are left out"),
+            (found.left_out, "records without a token, or declined by their annotator, are left out"),
+            (found.untagged, "sentences without tags are taken for O throughout"),
         ):
             if count:
                 yield f"{role}: {count:,} {what} ({_shown(found.examples)})"

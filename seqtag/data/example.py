@@ -1,5 +1,6 @@
 """What readers hand on, one sentence at a time, and the account of what was changed on the way."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -53,17 +54,14 @@ class Ledger:
     source: str
     strict: bool
     scheme: Scheme | None = None
-    repaired: int = 0
-    misaligned: int = 0
-    overlapping: int = 0
-    cut_tokens: int = 0
-    left_out: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    """By the field of Findings."""
     examples: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, findings: Findings) -> "Ledger":
         """An account opened again, to add to it."""
-        return cls(**{**vars(findings), "examples": list(findings.examples)}, strict=False)
+        return cls(findings.source, False, findings.scheme, findings.counts(), list(findings.examples))
 
     def note(self, kind: str, count: int, what: Callable[[], str], fatal: bool = True) -> None:
         """Add `count` to `kind`, or where strict and `fatal`, raise InputError with the message of `what`."""
@@ -71,22 +69,13 @@ class Ledger:
             return
         if self.strict and fatal:
             raise InputError(f"{what()}; data.strict forbids mending it")
-        setattr(self, kind, getattr(self, kind) + count)
+        self.counts[kind] += count
         if len(self.examples) < _SHOWN:
             self.examples.append(what())
 
     def findings(self) -> Findings:
         """The account, closed."""
-        return Findings(
-            source=self.source,
-            scheme=self.scheme,
-            repaired=self.repaired,
-            misaligned=self.misaligned,
-            overlapping=self.overlapping,
-            cut_tokens=self.cut_tokens,
-            left_out=self.left_out,
-            examples=tuple(self.examples),
-        )
+        return Findings(self.source, self.scheme, **self.counts, examples=tuple(self.examples))
 
 
 @runtime_checkable

@@ -63,9 +63,8 @@ class JsonlReader:
         for _, record in _records(path):
             fields |= dict.fromkeys(record)
         for place, record in _records(path):
-            if record.get("answer", "accept") != "accept" and "_input_hash" in record:
-                what = f"{place}: its answer is {record['answer']}"
-                ledger.note("left_out", 1, lambda what=what: what, fatal=False)
+            if reason := _unanswered(record):
+                ledger.note("left_out", 1, lambda what=f"{place}: {reason}": what, fatal=False)
                 continue
             example = example_of_record(record, place, self.config, ledger)
             example.extra = {name: example.extra.get(name) for name in fields}
@@ -132,6 +131,19 @@ def _records(path: Path) -> Iterator[tuple[str, Record]]:
         if line.strip():
             place = f"{path}:{number}"
             yield place, _object(_parse(line, place), place)
+
+
+def _unanswered(record: Record) -> str | None:
+    """How its annotator declined to annotate a record; None where there is an annotation."""
+    if "_input_hash" in record and record.get("answer", "accept") != "accept":  # Prodigy
+        return f"its answer is {record['answer']}"
+    annotations = record.get("annotations")
+    if isinstance(record.get("data"), dict) and isinstance(annotations, list):  # Label Studio
+        if not annotations:
+            return "it has no annotation"
+        if all(isinstance(one, dict) and one.get("was_cancelled") for one in annotations):
+            return "its annotations are cancelled"
+    return None
 
 
 def _parse(text: str, place: str) -> Any:

@@ -1,8 +1,9 @@
 """From a configuration to a corpus: every format ends in the schema of `schema.py`."""
 
+import math
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from datasets import Dataset, DatasetDict
@@ -42,21 +43,25 @@ def read_corpus(config: DataConfig, require_train: bool = True, only: Iterable[s
 
     splits: dict[str, Dataset] = {}
     findings: dict[str, Findings] = {}
-    repaired_by_role: dict[str, dict[int, int]] = {}
+    noted: dict[int, Counter[str]] = {}
     for role, name in parts.items():
         ledger = Ledger(reader.source(name), config.strict, scheme)
-        repaired: dict[int, int] = {}
-        splits[role] = store(row_of(example) for example in _finished(reader.examples(name, ledger), ledger, repaired))
+        of_sentence = noted if role == "train" else {}
+        splits[role] = store(
+            row_of(example) for example in _finished(reader.examples(name, ledger), ledger, of_sentence)
+        )
         if not len(splits[role]):
             raise InputError(f"{ledger.source}: no sentences in it (the {role} part)")
         findings[role] = ledger.findings()
-        repaired_by_role[role] = repaired
     if share and "validation" in wanted:
         kept, held = _hold_out(splits["train"], share, config.split_seed)
-        both, own = splits["train"], sum(repaired_by_role["train"].get(position, 0) for position in held)
+        both, found = splits["train"], findings["train"]
         splits["train"], splits["validation"] = both.select(kept), both.select(held)
-        findings["validation"] = Findings(f"{share:g} of {findings['train'].source}", scheme, repaired=own)
-        findings["train"] = replace(findings["train"], repaired=findings["train"].repaired - own)
+        own = sum((noted[position] for position in held if position in noted), Counter())
+        rest = Ledger.of(found)
+        rest.counts.subtract(own)
+        findings["train"] = rest.findings()
+        findings["validation"] = Ledger(f"{share:g} of {found.source}", config.strict, scheme, own).findings()
     if config.max_sentence_length is not None and "train" in wanted:
         splits["train"], findings["train"] = _cut(splits["train"], findings["train"], config.max_sentence_length)
     roles = [role for role in ROLES if role in splits and role in wanted]
@@ -92,8 +97,9 @@ def _scheme(reader: Reader, config: DataConfig, parts: list[str]) -> Scheme | No
         return "IOB2"
 
 
-def _finished(examples: Iterable[Example], ledger: Ledger, repaired: dict[int, int]) -> Iterator[Example]:
-    """Examples with well-formed IOB2 tags; how many of them had to be repaired goes into `repaired`, by position."""
+def _finished(examples: Iterable[Example], ledger: Ledger, noted: dict[int, Counter[str]]) -> Iterator[Example]:
+    """Examples with well-formed IOB2 tags; what the ledger counts on the way goes into `noted`, by position."""
+    before = Counter(ledger.counts)
     for position, example in enumerate(examples):
         if not example.tokens:
             raise InputError(f"{example.place}: a sentence without tokens, or whose text holds no token; remove it")
@@ -101,10 +107,12 @@ def _finished(examples: Iterable[Example], ledger: Ledger, repaired: dict[int, i
         if len(tags) != len(example.tokens):
             raise InputError(f"{example.place}: {len(example.tokens)} tokens but {len(tags)} tags")
         if not example.from_spans:
-            before = ledger.repaired
+            if example.tags is None and ledger.scheme is not None:
+                ledger.note("untagged", 1, lambda place=example.place: f"{place}: has no tags")
             example.tags = _mended(tags, example.place, ledger)
-            if ledger.repaired > before:
-                repaired[position] = ledger.repaired - before
+        if ledger.counts != before:
+            noted[position] = ledger.counts - before
+            before = Counter(ledger.counts)
         yield example
 
 
@@ -119,17 +127,21 @@ def _mended(tags: list[str], place: str, ledger: Ledger) -> list[str]:
 
 
 def _hold_out(train: Dataset, share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Positions of the training and the validation part, whole documents to either side, in the order of the source."""
+    """Positions of the training and the validation part, whole documents to either side, in the order of the source.
+
+    Documents are taken at random as long as the part comes nearer to its share by them.
+    """
     groups: dict[str, list[int]] = {}
     for position, document in enumerate(train[DOCUMENT_ID]):
         groups.setdefault(document if document is not None else f"\0{position}", []).append(position)
     order = list(groups.values())
     random.Random(seed).shuffle(order)
+    wanted = math.ceil(share * len(train))
     held: list[int] = []
     for group in order:
-        if len(held) >= share * len(train):
-            break
-        held += group
+        if len(held) + len(group) / 2 <= wanted:
+            held += group
+    held = held or min(order, key=len)
     if len(held) in (0, len(train)):
         raise InputError(
             f"data.validation {share:g}: leaves nothing on one side of {len(train)} sentences in {len(order)} "
@@ -157,4 +169,4 @@ def _cut(train: Dataset, findings: Findings, limit: int) -> tuple[Dataset, Findi
             yield row
 
     cut = store(rows(), train.features)
-    return (cut, ledger.findings()) if ledger.cut_tokens else (train, findings)
+    return (cut, ledger.findings()) if ledger.counts["cut_tokens"] else (train, findings)

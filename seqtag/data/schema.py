@@ -11,6 +11,7 @@ token). `labels` (list of strings) where the source labels whole sentences: one,
 columns of the source are carried along.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from datasets import Dataset, DatasetDict  # noqa: F401 - run-time type checks of a DatasetDict look for Dataset here
@@ -38,9 +39,15 @@ class Findings:
     cut_tokens: int = 0
     """Tokens beyond data.max_sentence_length."""
     left_out: int = 0
-    """Rows of a Hub set without tokens, and records that their annotator rejected (Prodigy's `answer`)."""
+    """Rows of a Hub set without tokens, and records that their annotator declined (Prodigy, Label Studio)."""
+    untagged: int = 0
+    """Sentences without tags in a source that has tags: taken for O throughout."""
     examples: tuple[str, ...] = ()
     """The first few of the above, each with its place, for messages."""
+
+    def counts(self) -> Counter[str]:
+        """What was counted, by field."""
+        return Counter({name: value for name, value in vars(self).items() if isinstance(value, int)})
 
 
 @dataclass(frozen=True)

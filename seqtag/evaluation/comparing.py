@@ -194,10 +194,10 @@ def format_comparison(comparison: dict[str, Any]) -> str:
     part, (first, second) = comparison["split"], comparison["runs"]
     selected = ", used for model selection" if comparison["used_for_selection"] else ""
     lines = [f"A: {first}", f"B: {second}", f"{part}{selected}: {comparison['sentences']:,} sentences", ""]
-    rows = {**comparison["measures"], **comparison["per_label"]}
-    width = max(map(len, rows))
+    rows = [*comparison["measures"].items(), *comparison["per_label"].items()]
+    width = max(len(name) for name, _ in rows)
     lines.append(f"{'':<{width}}       A       B    B - A   95 % interval        p")
-    for name, row in rows.items():
+    for name, row in rows:
         low, high = row["ci95"]
         lines.append(
             f"{name:<{width}}  {row['a']:.4f}  {row['b']:.4f}  {row['difference']:+.4f}  {low:+.4f} {high:+.4f}"

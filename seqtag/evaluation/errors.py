@@ -20,7 +20,7 @@ from seqtag.schemes import Span, tags_to_spans
 KINDS = ("label", "boundary", "boundary_and_label", "missed", "spurious")
 LENGTHS = (5, 10, 15, 20, 30, 40, 60)
 """Upper ends, in tokens, of the ranges of sentence lengths; the last range has none."""
-NONE = "none"
+NONE = "(none)"
 """The place of missed and spurious spans in the confusion matrix, beside the labels."""
 
 

@@ -94,7 +94,8 @@ def score_labels(
 
 
 def _indicators(labels: Sequence[Sequence[str]], names: Sequence[str]) -> np.ndarray:
-    table = np.zeros((len(labels), len(names)), np.int8)
+    # Two columns at least: of one, scikit-learn would take 0 and 1 for two classes.
+    table = np.zeros((len(labels), max(len(names), 2)), np.int8)
     position = {name: index for index, name in enumerate(names)}
     for row, own in zip(table, labels, strict=True):
         row[[position[label] for label in own]] = 1

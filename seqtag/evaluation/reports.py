@@ -100,6 +100,7 @@ def describe_findings(corpus: Corpus) -> str:
             "spans moved to token boundaries": found.misaligned,
             "overlapping spans dropped": found.overlapping,
             "records left out": found.left_out,
+            "sentences without tags taken for O": found.untagged,
             "tokens cut": found.cut_tokens,
         }
         told = "".join(f", {count:,} {what}" for what, count in changes.items() if count)

@@ -18,8 +18,14 @@ class LabelObjective(NamedTuple):
 
     smoothing: float
     """Share of a target that is spread over all classes (Szegedy et al. 2016, section 7)."""
-    class_weights: Float[Array, " classes"]
-    """What each class's loss is multiplied by."""
+    class_weights: Float[Array, "2 classes"]
+    """What the loss of a text is multiplied by that has not each class, and that has it. The first are for
+    `multi_label` models alone, where each class is a decision by itself."""
+
+    @classmethod
+    def plain(cls, classes: int) -> "LabelObjective":
+        """Targets as they are, and all of one weight."""
+        return cls(0.0, jnp.ones((2, classes)))
 
 
 class LabelHead(nnx.Module):
@@ -103,12 +109,13 @@ class LabelHead(nnx.Module):
     ) -> Float[Array, "batch sentences"]:
         """Cross entropy of each sentence, in nats, weighted by class; 0 where its labels are not known."""
         scores, smoothing = self.linear(pooled), objective.smoothing
+        absent, present = objective.class_weights
         if self.multi_label:
             smoothed = targets * (1 - smoothing) + smoothing / 2
-            present = smoothed * jax.nn.log_sigmoid(scores) * objective.class_weights
-            losses = -(present + (1 - smoothed) * jax.nn.log_sigmoid(-scores)).sum(-1)
+            for_it = present * smoothed * jax.nn.log_sigmoid(scores)
+            losses = -(for_it + absent * (1 - smoothed) * jax.nn.log_sigmoid(-scores)).sum(-1)
         else:
             smoothed = targets * (1 - smoothing) + smoothing / targets.shape[-1]
-            weights = (targets * objective.class_weights).sum(-1)
+            weights = (targets * present).sum(-1)
             losses = -weights * (smoothed * jax.nn.log_softmax(scores)).sum(-1)
         return jnp.where(labelled, losses, 0.0)

@@ -140,7 +140,7 @@ class Member(nnx.Module):
 
         Args:
             batch: the tokens and what is gold of them.
-            objective: how labels are learned.
+            objective: how gold labels are learned.
             word_drop_rates: as the embeddings take them.
             keys: of each row; None means no dropout.
             word_ids: those of the vocabulary, for the language model alone.
@@ -161,7 +161,8 @@ class Member(nnx.Module):
             pooled = dropout(pooled, self.dropout, of.texts)
             of_labels = self.label_head.loss(pooled, batch.targets, batch.labelled, objective).sum(1)
             if lesson is not None and lesson.labels is not None:
-                taught = self.label_head.loss(pooled, lesson.labels, batch.labelled, objective).sum(1)
+                plain = LabelObjective.plain(lesson.labels.shape[-1])
+                taught = self.label_head.loss(pooled, lesson.labels, batch.labelled, plain).sum(1)
                 of_labels = (1 - lesson.weight) * of_labels + lesson.weight * taught
         if hasattr(self, "language_model") and word_ids is not None:
             # Of the first layer: what is above it has read both sides, the words that are asked for among them.

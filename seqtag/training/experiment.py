@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -58,7 +58,8 @@ class Experiment:
     table: TokenTable
     """For training alone."""
     gold_ids: GoldIds
-    class_weights: Float32[np.ndarray, " classes"]
+    class_weights: Float32[np.ndarray, "2 classes"]
+    """As `LabelObjective` has them."""
     buckets: Buckets
     """For training, whose batches are divided among programs."""
     prediction_buckets: Buckets
@@ -194,7 +195,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         # What is unknown in training stays so, as the unknown entries have nothing else to learn from.
         table=TokenTable(replace(vocabulary, fold_case=False), model.max_word_length),
         gold_ids=GoldIds(vocabulary),
-        class_weights=_class_weights(vocabulary, counted, training.class_weights),
+        class_weights=_class_weights(vocabulary, counted, training.class_weights == "balanced"),
         buckets=buckets,
         prediction_buckets=buckets_for(1),
         devices=devices,
@@ -265,14 +266,19 @@ def _count(train: Split) -> _Counted:
     return _Counted(tokens, labels, classes, frozenset(spans), labelled)
 
 
-def _class_weights(
-    vocabulary: Vocabulary, counted: _Counted, kind: Literal["none", "balanced"]
-) -> Float32[np.ndarray, " classes"]:
-    """1 for each class, or the texts over classes times the texts of the class: 1 where all are equally frequent."""
-    if kind == "none":
-        return np.ones(len(vocabulary.classes), np.float32)
-    counts = np.array([counted.classes[label] for label in vocabulary.classes], np.float32)
-    return (counted.labelled / (len(counts) * counts)).astype(np.float32)
+def _class_weights(vocabulary: Vocabulary, counted: _Counted, balanced: bool) -> Float32[np.ndarray, "2 classes"]:
+    """1 throughout, or texts over choices times the texts that make each choice (scikit-learn's `balanced`).
+
+    The choices are the classes; where a text may have several, to have a class or not. All choices then count alike.
+    """
+    classes = len(vocabulary.classes)
+    if not balanced:
+        return np.ones((2, classes), np.float32)
+    having = np.array([counted.classes[label] for label in vocabulary.classes], np.float32)
+    if not vocabulary.multi_label:
+        return np.stack([np.ones_like(having), counted.labelled / (classes * having)])
+    # Of what no text chooses the weight is never used.
+    return counted.labelled / (2 * np.maximum(np.stack([counted.labelled - having, having]), 1.0))
 
 
 def _word_drop_rates(vocabulary: Vocabulary, strength: float) -> Float32[np.ndarray, " words"]:

@@ -18,12 +18,13 @@ def learning_rate(config: TrainingConfig, steps_per_epoch: int) -> optax.Schedul
         schedule = optax.cosine_decay_schedule(peak, after_warmup)
     elif config.schedule == "inverse_time":
         # Rate / (1 + decay * epochs done), every step, as in Ma and Hovy (2016, section 3.2).
-        schedule = lambda step: peak / (1.0 + config.decay_rate * step / steps_per_epoch)  # noqa: E731
+        schedule = lambda step: peak / (1.0 + config.decay_rate * (step + warmup) / steps_per_epoch)  # noqa: E731
     else:
         schedule = optax.constant_schedule(peak)
     if warmup == 0:
         return schedule
-    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), schedule], [warmup])
+    # The first step is one too: from 0 it would change nothing.
+    return optax.join_schedules([optax.linear_schedule(peak / (warmup + 1), peak, warmup), schedule], [warmup])
 
 
 def make_plateau(config: TrainingConfig) -> optax.GradientTransformationExtraArgs | None:

@@ -29,9 +29,9 @@ def test_every_span_is_kept_or_overlaps_a_longer_one(case: tuple[str, list[Chara
     kept = align(spans, offsets, text, "drawn", ledger)
 
     assert all(before.end <= after.start for before, after in itertools.pairwise(kept))
-    assert len(kept) + ledger.overlapping == len(spans)
+    assert len(kept) + ledger.counts["overlapping"] == len(spans)
     starts, ends = {start for start, _ in offsets}, {end for _, end in offsets}
-    assert ledger.misaligned == sum(span.start not in starts or span.end not in ends for span in spans)
+    assert ledger.counts["misaligned"] == sum(span.start not in starts or span.end not in ends for span in spans)
     for span in spans:
         touched = [index for index, (start, end) in enumerate(offsets) if start < span.end and span.start < end]
         shared = [one for one in kept if one.start <= touched[-1] and touched[0] < one.end]

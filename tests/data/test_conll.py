@@ -72,7 +72,7 @@ def tagged(draw: st.DrawFn) -> list[tuple[list[Span], int]]:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(sample=tagged())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_scheme_is_found_and_ends_in_iob2(
     conll: Write, scheme: Scheme, sample: list[tuple[list[Span], int]]
 ) -> None:

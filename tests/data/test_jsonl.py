@@ -126,6 +126,29 @@ def test_what_an_annotator_rejected_is_left_out_and_counted(jsonl: Write) -> Non
     assert "train.jsonl:2: its answer is reject" in corpus.findings["train"].examples[0]
 
 
+def test_what_was_skipped_in_label_studio_is_left_out_and_counted(jsonl: Write) -> None:
+    done, skipped = {"result": RESULT}, {"was_cancelled": True, "result": RESULT}
+    records = [{"data": {"text": TEXT}, "annotations": own} for own in ([done], [skipped], [skipped, done], [])]
+    corpus = read_corpus(jsonl(record_lines(*records)))
+    assert list(corpus.splits["train"]["tags"]) == [TAGS, TAGS]
+    assert corpus.findings["train"].left_out == 2
+    assert [example.rpartition(": ")[2] for example in corpus.findings["train"].examples] == [
+        "its annotations are cancelled",
+        "it has no annotation",
+    ]
+
+
+def test_records_without_tags_among_tagged_ones_are_counted(jsonl: Write) -> None:
+    records = [{"tokens": ["a"], "tags": ["B-X"]}, {"tokens": ["a"]}, {"tokens": ["a"], "tags": None}]
+    corpus = read_corpus(jsonl(record_lines(*records)))
+    assert list(corpus.splits["train"]["tags"]) == [["B-X"], ["O"], ["O"]]
+    assert corpus.findings["train"].untagged == 2
+    with pytest.raises(InputError, match=r"train.jsonl:2: has no tags; data.strict forbids mending it"):
+        read_corpus(jsonl(record_lines(*records), strict=True))
+    labelled = read_corpus(jsonl(record_lines({"tokens": ["a"], "label": "x"})))
+    assert labelled.findings["train"].untagged == 0  # nothing is tagged there
+
+
 def entities(*spans: list) -> str:
     return record_lines({"text": TEXT, "entities": spans})
 

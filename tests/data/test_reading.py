@@ -288,6 +288,20 @@ def test_a_held_out_share_takes_whole_documents(tmp_path: Path) -> None:
     assert len(sides[1]) == 3
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_large_document_does_not_make_a_held_out_share_many_times_as_large(tmp_path: Path, seed: int) -> None:
+    sizes = [80, 5, 5, 5, 5]
+    text = "".join("-DOCSTART- O\n\n" + "a B-X\n\n" * size for size in sizes)
+    assert len(conll(tmp_path, text, validation=0.1, split_seed=seed).splits["validation"]) == 10
+
+
+def test_a_held_out_share_has_its_own_count_of_moved_spans(tmp_path: Path) -> None:
+    record = '{"text": "Adam ran", "entities": [[0, 3, "X"]]}\n'
+    (tmp_path / "train.jsonl").write_text(record * 10)
+    corpus = read(tmp_path, "jsonl", train="train.jsonl", validation=0.3)
+    assert {role: found.misaligned for role, found in corpus.findings.items()} == {"train": 7, "validation": 3}
+
+
 def test_a_held_out_share_has_its_own_count_of_repaired_tags(tmp_path: Path) -> None:
     corpus = conll(tmp_path, "".join(f"a{number} B-X\nb{number} I-Y\n\n" for number in range(10)), validation=0.3)
     assert {role: found.repaired for role, found in corpus.findings.items()} == {"train": 7, "validation": 3}

@@ -49,7 +49,7 @@ def test_the_four_ways_of_semeval_2013() -> None:
         "partial": 2.5 / 3,
         "type": 2 / 3,
     }
-    assert found["confusion"] == {"A": {"A": 2}, "B": {"A": 1}, "none": {"B": 1}}
+    assert found["confusion"] == {"A": {"A": 2}, "B": {"A": 1}, "(none)": {"B": 1}}
     assert found["seen"] == {"entities": 1, "recall": 1.0}
     assert found["unseen"] == {"entities": 2, "recall": 0.0}  # the text of f is known, its label is another
     assert found["by_length"] == [{"from": 6, "to": 10, "sentences": 1, "entities": 3, "f1": 2 / 7}]
@@ -68,7 +68,7 @@ def test_counts_add_up_and_strict_is_the_score(made: list[list[tuple[str, str]]]
     own = sum(tag[0] == "B" for tags in gold for tag in tags)
     assert own == found["seen"]["entities"] + found["unseen"]["entities"]
     assert own == sum(
-        count for row, columns in found["confusion"].items() if row != "none" for count in columns.values()
+        count for row, columns in found["confusion"].items() if row != "(none)" for count in columns.values()
     )
     assert sum(found["kinds"].values()) == sum(sum(columns.values()) for columns in found["confusion"].values())
     assert sum(row["sentences"] for row in found["by_length"]) == len(made)

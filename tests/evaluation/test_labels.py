@@ -60,6 +60,14 @@ def test_several_labels_a_text() -> None:
     assert scores["calibration"]["count"] == 9
 
 
+def test_the_only_label_of_a_model_is_scored_by_the_texts_that_have_it() -> None:
+    """Not by those that lack it, which are another class to scikit-learn."""
+    rows = probabilities((0.9,), (0.1,), (0.2,), (0.3,), (0.1,))
+    scores = score_labels([["x"], ["x"], [], [], []], rows, ("x",), True)
+    assert scores["per_label"] == {"x": {"precision": 1, "recall": 0.5, "f1": 2 / 3, "support": 2, "predicted": 1}}
+    assert scores["macro_f1"] == scores["micro_f1"] == 2 / 3
+
+
 def test_no_text_has_a_label() -> None:
     scores = score_labels([None], probabilities((1, 0, 0)), CLASSES, False)
     assert (scores["accuracy"], scores["log_loss"], scores["texts"]) == (0.0, None, 0)

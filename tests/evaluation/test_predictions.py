@@ -49,7 +49,7 @@ def _read(path: Path, tag_column: int = -2) -> list[Example]:
     return list(ConllReader(config).examples(path.name, Ledger(str(path), strict=True)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(TOKENS, min_size=1, max_size=4), min_size=1, max_size=3))
 def test_tokens_gold_and_predicted_are_read_back(sentences: list[list[str]]) -> None:
     predicted = [["O"] * len(tokens) for tokens in sentences]

@@ -33,7 +33,7 @@ def _well_formed(pairs: Pairs) -> tuple[list[list[str]], list[list[str]]]:
     return gold, predicted
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_pairs())
 def test_our_counts_are_those_of_strict_seqeval(pairs: Pairs) -> None:
     gold, predicted = _well_formed(pairs)
@@ -43,7 +43,7 @@ def test_our_counts_are_those_of_strict_seqeval(pairs: Pairs) -> None:
     assert span_f1(gold, predicted) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(_pairs())
 def test_a_report_is_complete_finite_and_agrees_with_itself(pairs: Pairs) -> None:
     gold, predicted = _well_formed(pairs)

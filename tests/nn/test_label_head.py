@@ -54,7 +54,7 @@ def test_packing_and_padding_change_neither_loss_nor_gradient(pooling: str, labe
     graph, params = nnx.split(model)
     alone = make_batch([[tokens] for tokens in SENTENCES], TAGS, table, (4, 4), 1)
     packed = make_batch([SENTENCES[:3], SENTENCES[3:]], TAGS, table, (5, 11), 5)
-    objective = LabelObjective(0.1, jnp.array([1.0, 2.0, 0.5]))
+    objective = LabelObjective(0.1, jnp.array([[1.0, 1.0, 1.0], [1.0, 2.0, 0.5]]))
 
     @jax.jit
     @jax.value_and_grad
@@ -79,7 +79,7 @@ def test_the_loss_is_cross_entropy_smoothed_and_weighted() -> None:
     labelled = jnp.array([[True, True, False], [True, True, True]])
     weights = jnp.array([1.0, 2.0, 0.5])
     log_probabilities = np.asarray(head.log_probabilities(pooled))
-    found = head.loss(pooled, targets, labelled, LabelObjective(0.3, weights))
+    found = head.loss(pooled, targets, labelled, LabelObjective(0.3, jnp.stack([jnp.full(3, 9.0), weights])))
     for row in range(2):
         for number in range(3):
             gold = int(targets[row, number].argmax())
@@ -94,9 +94,11 @@ def test_of_several_labels_each_is_a_decision_of_its_own() -> None:
     labelled = jnp.ones((2, 2), bool)
     probabilities = np.exp(np.asarray(head.log_probabilities(pooled), np.float64))
     assert not np.allclose(probabilities.sum(-1), 1.0)
-    found = head.loss(pooled, targets, labelled, LabelObjective(0.0, jnp.ones(3)))
+    found = head.loss(pooled, targets, labelled, LabelObjective.plain(3))
     expected = -np.where(targets > 0, np.log(probabilities), np.log1p(-probabilities)).sum(-1)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    weighted = head.loss(pooled, targets, labelled, LabelObjective(0.0, jnp.array([3.0, 1.0, 1.0])))
-    more = -2 * np.log(probabilities[..., 0]) * np.asarray(targets[..., 0])
+    weights = jnp.array([[2.0, 1.0, 1.0], [3.0, 1.0, 1.0]])
+    weighted = head.loss(pooled, targets, labelled, LabelObjective(0.0, weights))
+    of_first, has_first = probabilities[..., 0], np.asarray(targets[..., 0]) > 0
+    more = -np.where(has_first, 2 * np.log(of_first), np.log1p(-of_first))
     np.testing.assert_allclose(weighted - found, more, rtol=1e-4, atol=1e-5)

@@ -144,7 +144,7 @@ tag_sure = jax.jit(lambda emissions, mask, starts: SURE.tag(SURE.potentials(), e
 marginals_sure = jax.jit(lambda *inputs: lattice.posterior(SURE.potentials(), *inputs).marginals)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(scale=st.floats(0, 1000), seed=st.integers(0, 1000), length=st.integers(1, 300))
 def test_marginals_sum_to_one_however_sure_the_network_is(scale: float, seed: int, length: int) -> None:
     emissions = scale * jax.random.normal(jax.random.key(seed), (1, 300, 5))

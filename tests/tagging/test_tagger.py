@@ -53,7 +53,7 @@ def alike(own: Document, other: Document) -> bool:
     return unscored[0] == unscored[1] and own.tags == other.tags and own.offsets == other.offsets
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXTS, st.sampled_from([0.0, 0.6]))
 def test_offsets_point_at_the_text_and_company_changes_nothing(texts: list[str | list[str]], min_score: float) -> None:
     documents = list(TINY.tag(texts, min_score=min_score))
@@ -117,7 +117,7 @@ def test_a_sentence_too_long_for_a_row_is_tagged_as_if_it_were_in_one(
         assert alike(own, other)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_merged_windows_are_exact_for_emissions_of_bounded_context(data: st.DataObject) -> None:
     length = data.draw(st.integers(1, 200))
@@ -317,7 +317,7 @@ def test_sentences_of_a_document_share_what_their_words_are() -> None:
         assert best.n_best[0].tags == list(own.tags)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(TEXTS)
 def test_documents_change_nothing_in_each_other(texts: list[str | list[str]]) -> None:
     for text, document in zip(texts, SHARING.tag(texts), strict=True):

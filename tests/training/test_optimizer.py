@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from seqtag.config import TrainingConfig
-from seqtag.training.optimizer import make_optimizer
+from seqtag.training.optimizer import learning_rate, make_optimizer
 
 
 def test_each_member_of_an_ensemble_is_clipped_as_if_it_were_alone() -> None:
@@ -24,3 +25,13 @@ def test_each_member_of_an_ensemble_is_clipped_as_if_it_were_alone() -> None:
         ):
             np.testing.assert_allclose(own, other, rtol=1e-6)
     np.testing.assert_allclose(together["members"][0]["a"], -1.0)
+
+
+def test_the_rate_grows_through_the_warm_up_and_then_follows_its_schedule() -> None:
+    config = TrainingConfig(learning_rate=1.0, epochs=3, warmup_steps=3, schedule="inverse_time", decay_rate=1.0)
+    rate = learning_rate(config, steps_per_epoch=4)
+    assert [float(rate(step)) for step in range(4)] == pytest.approx([0.25, 0.5, 0.75, 1 / (1 + 3 / 4)])
+    # By the epochs done, those of the warm-up among them.
+    assert float(rate(7)) == pytest.approx(1 / (1 + 7 / 4))
+    cosine = learning_rate(TrainingConfig(learning_rate=1.0, epochs=3, warmup_steps=4, schedule="cosine"), 4)
+    assert [float(cosine(step)) for step in (3, 4, 8, 12)] == pytest.approx([0.8, 1.0, 0.5, 0.0], abs=1e-6)
