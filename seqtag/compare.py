@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compare(folders: list[Path], split: str | None, samples: int, shown: int) -> dict[str, Any]:
     from seqtag.evaluation.comparing import compare
-    from seqtag.evaluation.predictions import read_predictions
+    from seqtag.evaluation.prediction_files import read_predictions
     from seqtag.evaluation.reports import SELECTION
     from seqtag.training.run_directory import RunDirectory
 

@@ -63,7 +63,7 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     from seqtag.data.reading import read_corpus
     from seqtag.data.split import Split
     from seqtag.evaluation.evaluating import evaluate_split
-    from seqtag.evaluation.prediction import Predictor
+    from seqtag.evaluation.predictor import Predictor
     from seqtag.nn.devices import Devices
 
     vocabulary = model.vocabulary
@@ -79,7 +79,7 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     devices = Devices()
     table = TokenTable(vocabulary, model.config.max_word_length)
     predictor = Predictor(model.graph, table, model.buckets, devices, model.config.document_sharing)
-    params, constants = devices.copy(model.params), devices.copy(model.constants)
+    params, constants = devices.replicate(model.params), devices.replicate(model.constants)
     splits = {}
     for role, dataset in corpus.splits.items():
         role, found = str(role), corpus.findings[str(role)]

@@ -28,6 +28,7 @@ install_import_hook(
         "seqtag.data.encoding",
         "seqtag.data.split",
         "seqtag.data.vectors",
+        "seqtag.decoding.outputs",
         "seqtag.evaluation.scores",
         "seqtag.nn",
     ],

@@ -11,8 +11,8 @@ from datasets import Dataset
 from jaxtyping import Int
 
 from seqtag.data.batching import Gold
+from seqtag.data.document_ids import document_numbers
 from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS
-from seqtag.data.sharing import document_numbers
 from seqtag.schemes import convert
 from seqtag.vocabulary import Vocabulary
 

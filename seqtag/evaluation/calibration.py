@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seqtag.data.decoding import ScoredSpan
+from seqtag.decoding.outputs import ScoredSpan
 from seqtag.schemes import Span, tags_to_spans
 
 BINS = 15

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from seqtag.errors import InputError
-from seqtag.evaluation.predictions import Judged
+from seqtag.evaluation.prediction_files import Judged
 from seqtag.evaluation.reports import show_tagged
 from seqtag.evaluation.scores import count_spans, f1_of, resamples
 

@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqtag.data.decoding import Prediction
 from seqtag.data.schema import Findings
 from seqtag.data.split import Sentences, Split
+from seqtag.decoding.outputs import Prediction
 from seqtag.evaluation.calibration import calibrate_spans
-from seqtag.evaluation.errors import analyse_errors
 from seqtag.evaluation.labels import decide, score_labels
-from seqtag.evaluation.prediction import Predictor
+from seqtag.evaluation.predictor import Predictor
 from seqtag.evaluation.reports import SELECTION
 from seqtag.evaluation.scores import score_tags, span_f1
+from seqtag.evaluation.span_errors import analyse_errors
 from seqtag.evaluation.targets import score_targets
 from seqtag.vocabulary import Vocabulary
 

@@ -14,9 +14,9 @@ import jax
 import yaml
 
 from seqtag.evaluation.charts import Line, curve, reliability
-from seqtag.evaluation.errors import NONE
-from seqtag.evaluation.predictions import Judged
+from seqtag.evaluation.prediction_files import Judged
 from seqtag.evaluation.reports import LOGGED_SCORES
+from seqtag.evaluation.span_errors import NONE
 from seqtag.evaluation.worst import worst_errors
 from seqtag.html import STYLE, escape
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqtag.data.decoding import Prediction
 from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
 from seqtag.data.split import Split
+from seqtag.decoding.outputs import Prediction
 from seqtag.evaluation.labels import decide
 from seqtag.schemes import tags_to_spans
 from seqtag.vocabulary import Vocabulary

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from seqtag.evaluation.errors import Match, match_spans
-from seqtag.evaluation.predictions import Judged
+from seqtag.evaluation.prediction_files import Judged
+from seqtag.evaluation.span_errors import Match, match_spans
 from seqtag.html import escape, style_of
 from seqtag.schemes import Span, tags_to_spans
 

@@ -18,8 +18,8 @@ class Devices:
 
     def __init__(self) -> None:
         self.mesh: Mesh = jax.make_mesh((jax.device_count(),), (DATA_AXIS,), axis_types=(AxisType.Auto,))
-        self.copied = NamedSharding(self.mesh, PartitionSpec())
-        self.spread = NamedSharding(self.mesh, PartitionSpec(DATA_AXIS))
+        self.replicated = NamedSharding(self.mesh, PartitionSpec())
+        self.sharded = NamedSharding(self.mesh, PartitionSpec(DATA_AXIS))
 
     @property
     def count(self) -> int:
@@ -48,13 +48,15 @@ class Devices:
         """The next number of rows that the devices share evenly."""
         return -(-rows // self.count) * self.count
 
-    def copy(self, tree: Any) -> Any:
+    def replicate(self, tree: Any) -> Any:
         """Arrays on every device."""
-        return jax.device_put(tree, self.copied)
+        return jax.device_put(tree, self.replicated)
 
-    def spread_batch(self, batch: Batch) -> Batch:
+    def shard_batch(self, batch: Batch) -> Batch:
         """A batch with its rows divided among the devices; each has all its distinct tokens."""
         if self._are_cpus and self.count == 1:
             return batch  # a program reads the host's arrays as they are, which costs less than naming their place
-        places: dict[str, Any] = {field: self.copied if field == "tokens" else self.spread for field in Batch._fields}
+        places: dict[str, Any] = {
+            field: self.replicated if field == "tokens" else self.sharded for field in Batch._fields
+        }
         return jax.device_put(batch, Batch(**places))

@@ -1,4 +1,4 @@
-"""Reader of CoNLL columns, which keeps every line for the output."""
+"""RecordReader of CoNLL columns, which keeps every line for the output."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -10,7 +10,7 @@ from seqtag.streams.line_readers import Lines
 from seqtag.streams.record import BadRecord, Record
 
 
-class ConllReader(Lines):
+class ConllRecords(Lines):
     """Columns, one token a line, a blank line between sentences, laid out as `seqtag.data.conll` says.
 
     One column of tokens is enough. Comments and `-DOCSTART-` lines come with the sentence after them, as `comments`.

@@ -43,7 +43,7 @@ class Lines:
             yield place, line[:-2] if line.endswith("\r\n") else line.removesuffix("\n")
 
 
-class TextReader(Lines):
+class TextRecords(Lines):
     """A text a line, empty ones included; or the whole input as one."""
 
     def __init__(self, file: BinaryIO, source: str, whole: bool) -> None:
@@ -64,7 +64,7 @@ class TextReader(Lines):
             yield line if isinstance(line, BadRecord) else Record(place, line)
 
 
-class JsonlReader(Lines):
+class JsonlRecords(Lines):
     """A JSON object a line, with a text or with tokens; blank lines are passed over."""
 
     def __init__(self, file: BinaryIO, source: str, text_column: str | None, token_column: str | None) -> None:

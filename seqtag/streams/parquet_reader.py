@@ -1,4 +1,4 @@
-"""Reader of Parquet, some rows at a time."""
+"""RecordReader of Parquet, some rows at a time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ _ROWS = 1000
 _ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 
-class ParquetReader:
+class ParquetRecords:
     """A file of Parquet, with a column of texts or of tokens."""
 
     def __init__(self, path: Path, text_column: str | None, token_column: str | None) -> None:

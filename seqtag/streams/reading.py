@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from seqtag.errors import InputError
-from seqtag.streams.conll_reader import ConllReader
-from seqtag.streams.line_readers import JsonlReader, TextReader
-from seqtag.streams.record import Reader
+from seqtag.streams.conll_reader import ConllRecords
+from seqtag.streams.line_readers import JsonlRecords, TextRecords
+from seqtag.streams.record import RecordReader
 
 FORMATS = {
     "text": (".txt", ".text"),
@@ -20,7 +20,9 @@ FORMATS = {
 """Formats and the extensions they are known by; anything else is text."""
 
 
-def open_reader(name: str, kind: str | None, whole: bool, text_column: str | None, token_column: str | None) -> Reader:
+def open_reader(
+    name: str, kind: str | None, whole: bool, text_column: str | None, token_column: str | None
+) -> RecordReader:
     """The reader of a file, or of standard input where `name` is `-`.
 
     Args:
@@ -44,9 +46,9 @@ def open_reader(name: str, kind: str | None, whole: bool, text_column: str | Non
     if kind == "parquet":
         if path is None:
             raise InputError("--format parquet: cannot come from standard input; name a file with --input")
-        from seqtag.streams.parquet_reader import ParquetReader  # here alone: others need not wait for PyArrow
+        from seqtag.streams.parquet_reader import ParquetRecords  # here alone: others need not wait for PyArrow
 
-        return ParquetReader(path, text_column, token_column)
+        return ParquetRecords(path, text_column, token_column)
     number = _number(token_column) if kind == "conll" else 0
     if path is None and sys.stdin is None:
         raise InputError("--input -: standard input is closed; name a file")
@@ -56,10 +58,10 @@ def open_reader(name: str, kind: str | None, whole: bool, text_column: str | Non
         raise InputError(f"--input {path}: cannot be read: {error.strerror}") from error
     source = "<stdin>" if path is None else str(path)
     if kind == "jsonl":
-        return JsonlReader(file, source, text_column, token_column)
+        return JsonlRecords(file, source, text_column, token_column)
     if kind == "conll":
-        return ConllReader(file, source, number)
-    return TextReader(file, source, whole)
+        return ConllRecords(file, source, number)
+    return TextRecords(file, source, whole)
 
 
 def _number(token_column: str | None) -> int:

@@ -33,7 +33,7 @@ class BadRecord(NamedTuple):
     message: str
 
 
-class Reader(Protocol):
+class RecordReader(Protocol):
     """One input format."""
 
     def __iter__(self) -> Iterator[Record | BadRecord]:

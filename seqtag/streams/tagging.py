@@ -12,7 +12,7 @@ from seqtag.errors import InputError
 from seqtag.stopping import StopSignals
 from seqtag.streams.holding import Holding
 from seqtag.streams.progress import Bar, Done, ProgressFile
-from seqtag.streams.record import BadRecord, Reader, Record, Unwritable, Writer
+from seqtag.streams.record import BadRecord, Record, RecordReader, Unwritable, Writer
 from seqtag.tagging.tagger import Tagger
 
 _CHARACTERS = 1_000_000
@@ -30,7 +30,13 @@ class Stream:
     """
 
     def __init__(
-        self, tagger: Tagger, reader: Reader, writer: Writer, done: Done, progress: ProgressFile | None, skip: bool
+        self,
+        tagger: Tagger,
+        reader: RecordReader,
+        writer: Writer,
+        done: Done,
+        progress: ProgressFile | None,
+        skip: bool,
     ) -> None:
         """`done` is what earlier sittings did; `skip` passes bad records over instead of stopping at the first."""
         self._tagger = tagger

@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from seqtag.batch import Batch, Outputs, Tagged
 from seqtag.data.batching import Buckets, Plan, make_batch, plan_batches, sentences_of
-from seqtag.data.decoding import OutputDecoder, Prediction
 from seqtag.data.encoding import TokenTable
-from seqtag.data.sharing import Sharing
+from seqtag.decoding.outputs import OutputDecoder, Prediction
+from seqtag.decoding.sharing import Sharing
 from seqtag.nn.devices import Devices
 from seqtag.nn.lanes import Lanes
 from seqtag.nn.long_sentence import LongSentences
@@ -62,8 +62,8 @@ class Engine:
         self._least = model.buckets.least
         self._lock = threading.Lock()
         self._graph = model.graph
-        self._params, self._constants = self.devices.copy(model.params), self.devices.copy(model.constants)
-        spread = self.devices.spread
+        self._params, self._constants = self.devices.replicate(model.params), self.devices.replicate(model.constants)
+        spread = self.devices.sharded
         self._outputs = self._programs(lambda network, batch: network.outputs(batch), out_shardings=spread)
         self._emissions = self._programs(lambda network, batch: network.emissions(batch), out_shardings=spread)
         self._read_scores = self._programs(lambda network, *inputs: network.read_scores(*inputs), out_shardings=spread)
@@ -153,7 +153,7 @@ class Engine:
         return sharing.across(arrays, plans, sentences, [job.documents[position] for position in order])
 
     def _read_batch(self, scores: Float[np.ndarray, "rows time tags"], batch: Batch) -> Any:
-        placed = jax.device_put(scores, self.devices.spread)
+        placed = jax.device_put(scores, self.devices.sharded)
         return self._read_scores(scores.shape, self._params, self._constants, placed, batch.sentence_ids)
 
     def _read_long(self, scores: Float[np.ndarray, "time tags"]) -> Any:
@@ -202,7 +202,7 @@ class Engine:
     def _batch(self, rows: Sequence[Sequence[Sentence]], shape: tuple[int, int], sentences: int) -> Batch:
         with self._lock:  # the table learns new tokens
             batch = make_batch(rows, None, self._table, (self.devices.rows(shape[0]), shape[1]), sentences, True)
-        return self.devices.spread_batch(batch)
+        return self.devices.shard_batch(batch)
 
     def _long_outputs(self, tokens: Sentence, windows: Windows | None) -> Outputs:
         if not self._labels:

@@ -12,8 +12,8 @@ import numpy as np
 
 from seqtag.batch import Outputs
 from seqtag.data.ahead import prepared_ahead
-from seqtag.data.decoding import Prediction, ScoredSpan
-from seqtag.data.sharing import document_numbers
+from seqtag.data.document_ids import document_numbers
+from seqtag.decoding.outputs import Prediction, ScoredSpan
 from seqtag.document import Document, Entity, InDocument, Tagging
 from seqtag.errors import InputError
 from seqtag.tagging.chunks import Chunks

@@ -21,7 +21,7 @@ from seqtag.data.schema import Corpus
 from seqtag.data.split import GoldIds, Split, fingerprint
 from seqtag.data.vectors import read_word_vectors
 from seqtag.errors import InputError
-from seqtag.evaluation.errors import span_texts
+from seqtag.evaluation.span_errors import span_texts
 from seqtag.nn.backends import check_backend
 from seqtag.nn.devices import Devices
 from seqtag.nn.model import Network
@@ -110,7 +110,7 @@ class Experiment:
             done = own.stop
         tokens, is_lazy = [batch.tokens for batch in batches], self.config.training.lazy_embeddings
         return Work(
-            batches=[self.devices.spread_batch(batch) for batch in batches],
+            batches=[self.devices.shard_batch(batch) for batch in batches],
             lookups=Lookups.of(tokens, self.params) if is_lazy else None,
             tokens=sum(int(batch.mask.sum()) for batch in batches),
             labelled=sum(int(batch.labelled.sum()) for batch in batches),
@@ -200,8 +200,8 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         prediction_buckets=buckets_for(1),
         devices=devices,
         graph=graph,
-        params=devices.copy(params),
-        constants=devices.copy(constants),
+        params=devices.replicate(params),
+        constants=devices.replicate(constants),
         teacher=teacher,
         vector_features=0 if vectors is None else vectors.shape[1],
         word_drop_rates=_word_drop_rates(vocabulary, model.word_dropout),

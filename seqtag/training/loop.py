@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from seqtag.data.ahead import prepared_ahead
 from seqtag.evaluation.evaluating import quick_scores
-from seqtag.evaluation.prediction import Predictor
+from seqtag.evaluation.predictor import Predictor
 from seqtag.stopping import Stopped, StopSignals
 from seqtag.training.checkpoint import Checkpoint, Checkpoints
 from seqtag.training.experiment import Experiment
@@ -71,7 +71,7 @@ class Loop:
         self.progress = Progress(fingerprint=experiment.fingerprint)
         self.plateau = make_plateau(self.config)
         self.step = Step(experiment)
-        self.state = experiment.devices.copy(initial_state(experiment.params, experiment.optimizer, self.config))
+        self.state = experiment.devices.replicate(initial_state(experiment.params, experiment.optimizer, self.config))
         self.best = experiment.params
 
     def restore(self) -> None:
@@ -175,7 +175,7 @@ class Loop:
                 progress.evaluations_since_best += 1
             if self.plateau is not None:
                 _, plateau = self.plateau.update((), state.plateau, value=-score)
-                self.state = state._replace(plateau=self.experiment.devices.copy(plateau))
+                self.state = state._replace(plateau=self.experiment.devices.replicate(plateau))
         progress.seconds = time.monotonic() - self._started
         speed = progress.tokens / progress.training_seconds if progress.training_seconds else 0.0
         entry |= {"seconds": round(progress.seconds, 3), "tokens_per_second": round(speed, 1)}

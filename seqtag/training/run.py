@@ -11,8 +11,8 @@ from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
 from seqtag.evaluation.evaluating import evaluate_split
 from seqtag.evaluation.page import render_report
-from seqtag.evaluation.prediction import Predictor
-from seqtag.evaluation.predictions import read_predictions, write_predictions
+from seqtag.evaluation.prediction_files import read_predictions, write_predictions
+from seqtag.evaluation.predictor import Predictor
 from seqtag.evaluation.reports import find_example, write_report
 from seqtag.process import peak_memory_bytes
 from seqtag.tagging.model_card import model_card

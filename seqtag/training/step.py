@@ -48,12 +48,12 @@ class Step:
         devices = experiment.devices
         self._experiment = experiment
         self._lanes = Lanes(devices.programs_at_once)
-        self._gradients = Programs(make_gradients(experiment), out_shardings=devices.copied)
-        self._update = Programs(make_update(experiment), donate_argnums=(0,), out_shardings=devices.copied)
-        self._key = devices.copy(jax.random.fold_in(jax.random.key(experiment.config.training.seed), 1))
-        self._word_drop_rates = devices.copy(experiment.word_drop_rates)
+        self._gradients = Programs(make_gradients(experiment), out_shardings=devices.replicated)
+        self._update = Programs(make_update(experiment), donate_argnums=(0,), out_shardings=devices.replicated)
+        self._key = devices.replicate(jax.random.fold_in(jax.random.key(experiment.config.training.seed), 1))
+        self._word_drop_rates = devices.replicate(experiment.word_drop_rates)
         teacher = experiment.teacher
-        self._teacher = devices.copy(None if teacher is None else (teacher.params, teacher.constants))
+        self._teacher = devices.replicate(None if teacher is None else (teacher.params, teacher.constants))
 
     @property
     def compile_seconds(self) -> float:

@@ -5,7 +5,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from seqtag.data.decoding import ScoredSpan
+from seqtag.decoding.outputs import ScoredSpan
 from seqtag.evaluation.calibration import calibrate_spans
 
 

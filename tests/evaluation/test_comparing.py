@@ -10,7 +10,7 @@ from seqeval.metrics import f1_score
 
 from seqtag.errors import InputError
 from seqtag.evaluation.comparing import compare
-from seqtag.evaluation.predictions import Judged
+from seqtag.evaluation.prediction_files import Judged
 
 TAGS = ["O", "B-A", "B-B"]
 

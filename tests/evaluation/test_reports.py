@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from seqtag.data.decoding import ScoredSpan
+from seqtag.decoding.outputs import ScoredSpan
 from seqtag.evaluation.calibration import calibrate_spans
-from seqtag.evaluation.errors import analyse_errors
 from seqtag.evaluation.reports import format_report, show_tagged, write_report
 from seqtag.evaluation.scores import score_tags
+from seqtag.evaluation.span_errors import analyse_errors
 from seqtag.evaluation.targets import score_targets
 
 

@@ -1,6 +1,6 @@
 """The worst errors of a part as HTML."""
 
-from seqtag.evaluation.predictions import Judged
+from seqtag.evaluation.prediction_files import Judged
 from seqtag.evaluation.worst import worst_errors
 
 

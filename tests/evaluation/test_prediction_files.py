@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from seqtag.config import DataConfig, ModelConfig
 from seqtag.data.conll import ConllReader
-from seqtag.data.decoding import Prediction
 from seqtag.data.example import Example, Ledger
-from seqtag.evaluation.predictions import read_predictions, write_predictions
+from seqtag.decoding.outputs import Prediction
+from seqtag.evaluation.prediction_files import read_predictions, write_predictions
 from seqtag.vocabulary import build_vocabulary
 
 AWKWARD = st.sampled_from(

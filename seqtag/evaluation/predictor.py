@@ -11,10 +11,10 @@ from flax import nnx
 from seqtag.batch import Batch, Outputs
 from seqtag.data.ahead import prepared_ahead
 from seqtag.data.batching import Buckets, Plan, make_batch, plan_batches, sentences_of
-from seqtag.data.decoding import OutputDecoder, Prediction
 from seqtag.data.encoding import TokenTable
-from seqtag.data.sharing import Sharing
 from seqtag.data.split import Split
+from seqtag.decoding.outputs import OutputDecoder, Prediction
+from seqtag.decoding.sharing import Sharing
 from seqtag.nn.devices import Devices
 from seqtag.nn.programs import Programs
 
@@ -39,7 +39,7 @@ class Predictor:
             def run(params: Any, constants: Any, *inputs: Any) -> Any:
                 return getattr(nnx.merge(graph, params, constants), name)(*inputs)
 
-            return Programs(run, out_shardings=devices.spread)
+            return Programs(run, out_shardings=devices.sharded)
 
         self._outputs, self._emissions, self._read_scores = map(programs, ("outputs", "emissions", "read_scores"))
 
@@ -61,7 +61,7 @@ class Predictor:
             shape = (self.devices.rows(self.buckets.rows(plan.length)), plan.length)
             rows = list(sentences_of(plan, split[plan.sentences].tokens))
             batch = make_batch(rows, None, self.table, shape, self.buckets.sentences(plan.length))
-            return self.devices.spread_batch(batch)
+            return self.devices.shard_batch(batch)
 
         batches = prepared_ahead(prepare, plans)
         if self.sharing is None:
@@ -95,7 +95,7 @@ class Predictor:
         if not scores:
             return iter(())
         shared = sharing.across(scores, plans, split[range(len(split))].tokens, split.documents.tolist())
-        placed = (jax.device_put(own, self.devices.spread) for own in shared)
+        placed = (jax.device_put(own, self.devices.sharded) for own in shared)
         return _fetched(
             self._read_scores(own.shape, params, constants, own, ids)
             for own, ids in zip(placed, sentence_ids, strict=True)

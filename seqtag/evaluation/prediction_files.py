@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from datasets import Dataset
 
 from seqtag.data.columns import DOCUMENT_START
-from seqtag.data.decoding import Prediction
 from seqtag.data.files import read_lines, write_whole
 from seqtag.data.schema import DOCUMENT_ID, LABELS, TAGS, TOKENS
+from seqtag.decoding.outputs import Prediction
 from seqtag.errors import InputError
 from seqtag.evaluation.labels import decide
 from seqtag.vocabulary import Vocabulary

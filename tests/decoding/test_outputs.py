@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtag.batch import Tagged
-from seqtag.data.decoding import OutputDecoder
+from seqtag.decoding.outputs import OutputDecoder
 from seqtag.schemes import Span, convert, spans_to_tags, tags_of, tags_to_spans
 
 SENTENCE = st.lists(st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y"]), min_size=1, max_size=8).map(

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from seqtag.config import ModelConfig
 from seqtag.data.batching import Plan
+from seqtag.data.document_ids import document_numbers
 from seqtag.data.encoding import TokenTable
-from seqtag.data.sharing import Sharing, document_numbers
+from seqtag.decoding.sharing import Sharing
 from seqtag.vocabulary import build_vocabulary
 
 COUNTS = Counter({"the": 500, "bank": 3, "Bank": 1, "Oslo": 2})
@@ -62,7 +63,7 @@ def test_sentences_keep_their_places_in_batches() -> None:
 
 
 def test_words_that_were_forgotten_share_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqtag.data.sharing._MOST", 1)
+    monkeypatch.setattr("seqtag.decoding.sharing._MOST", 1)
     sharing = make_sharing(1.0)
     sentences = [["Oslo", "Xyz"], ["Xyz", "oslo"]]
     scores = np.arange(8, dtype=np.float32).reshape(4, 2)

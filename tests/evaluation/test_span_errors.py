@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtag.evaluation.errors import Match, analyse_errors, match_spans
 from seqtag.evaluation.scores import span_f1
+from seqtag.evaluation.span_errors import Match, analyse_errors, match_spans
 from seqtag.schemes import Span, repair
 
 TAGS = ["O", "B-A", "I-A", "B-B", "I-B"]

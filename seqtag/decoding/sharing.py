@@ -113,12 +113,3 @@ class Sharing:
         self._forms.append(self._numbers.setdefault(token.lower(), len(self._numbers)))
         self._weights.append(weight if weight >= _LEAST else 0.0)
         return row
-
-
-def document_numbers(ids: Iterable[str | int | None]) -> Int[np.ndarray, " sentences"]:
-    """Numbers that are equal for neighbours with the same id; None is like no other."""
-    numbers, before = [0], None
-    for own in ids:
-        numbers.append(numbers[-1] + (own is None or own != before))
-        before = own
-    return np.array(numbers[1:], np.int64)
