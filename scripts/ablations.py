@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqtag.command_line import run
 from seqtag.errors import InputError
+from seqtag.running import run
 from seqtag.settings_file import read_yaml
 
 BASE = "as it is"

@@ -24,7 +24,7 @@ def main() -> None:
     elif name == "--version":
         print(seqtag.__version__)
     elif name in COMMANDS:
-        from seqtag.command_line import run
+        from seqtag.running import run
 
         command = importlib.import_module(f"seqtag.{name}")
         run(lambda: command.main(sys.argv[2:]))

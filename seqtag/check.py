@@ -1,6 +1,7 @@
 """`python -m seqtag.check`: what is in a data set and what is wrong with it."""
 
-from seqtag.command_line import make_parser, parse_config, run
+from seqtag.command_line import make_parser, parse_config
+from seqtag.running import run
 
 _DESCRIPTION = "Say what is in a data set and what is wrong with it. Exit code 2 only for what would stop training."
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from seqtag.command_line import make_parser, parse_flags, report_file, run
+from seqtag.command_line import make_parser, parse_flags, report_file
 from seqtag.errors import InputError
+from seqtag.running import run
 
 _DESCRIPTION = (
     "Compare two run folders on the same data: differences with their paired bootstrap intervals and p-values, in all "

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtag.command_line import load_config, make_parser, parse_config, parse_flags, report_file, run
+from seqtag.command_line import load_config, make_parser, parse_config, parse_flags, report_file
 from seqtag.config import PRECISIONS, Config, DataConfig
 from seqtag.errors import InputError
+from seqtag.running import run
 
 if TYPE_CHECKING:
     from seqtag.tagging.model_directory import TrainedModel
@@ -30,11 +31,10 @@ def main(argv: list[str] | None = None) -> int:
 
     # Here and not above: they take seconds, and what is wrong with the flags is said at once.
     from seqtag.evaluation.reports import format_report, write_report
-    from seqtag.process import keep_compiled_programs, tune_allocator
+    from seqtag.process import prepare
     from seqtag.tagging.model_directory import find_model, load_model
 
-    tune_allocator()
-    keep_compiled_programs()
+    prepare()
     directory = find_model(flags.model, flags.revision)
     model = load_model(directory, flags.precision)
     base = _data_of_training(directory, model)
@@ -63,6 +63,7 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     from seqtag.data.reading import read_corpus
     from seqtag.data.split import Split
     from seqtag.evaluation.evaluating import evaluate_split
+    from seqtag.evaluation.labels import label_scores
     from seqtag.evaluation.predictor import Predictor
     from seqtag.nn.devices import Devices
 
@@ -87,7 +88,7 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
         if vocabulary.tags:
             _check_known(scores, scores["entities"], vocabulary.labels, found.source, "data.tag_column")
         if vocabulary.classes:
-            of_labels = scores.get("labels", scores)
+            of_labels = label_scores(scores) or {}
             count = sum(own["support"] for own in of_labels["per_label"].values())
             _check_known(of_labels, count, vocabulary.classes, found.source, "data.label_column")
         splits[role] = scores

@@ -11,6 +11,14 @@ _KEPT = 2**31 - 1
 _GROWTH = 256 * 2**20
 
 
+def prepare(deterministic: bool = False) -> None:
+    """What every command does before it computes; `deterministic` is for GPUs. Must run before the first use of JAX."""
+    if deterministic:
+        repeatable_sums()
+    tune_allocator()
+    keep_compiled_programs()
+
+
 def tune_allocator() -> None:
     """Have glibc keep freed memory.
 

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Container
 from pathlib import Path
 
-from seqtag.command_line import load_config, make_parser, parse_config, run
+from seqtag.command_line import load_config, make_parser, parse_config
 from seqtag.errors import InputError
+from seqtag.running import run
 
 _DESCRIPTION = (
     "Search for settings: trials one after another, each a run folder, chosen (TPE) and cut short (median pruning) by "
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
         raise InputError(f"--trials must be at least 1, not {flags.trials}")
 
     # Here and not above: they take seconds, and what is wrong with the flags is said at once.
-    from seqtag.process import keep_compiled_programs, repeatable_sums, tune_allocator
+    from seqtag.process import prepare
     from seqtag.training.run_directory import default_output
     from seqtag.training.search_directory import SearchDirectory
     from seqtag.training.search_space import Space, read_space
@@ -60,10 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         space = read_space(Path(flags.space), config)
         _refuse_both(space, sys.argv[1:] if argv is None else argv)
 
-    if config.training.deterministic:
-        repeatable_sums()
-    tune_allocator()
-    keep_compiled_programs()
+    prepare(config.training.deterministic)
 
     from seqtag.data.reading import read_corpus
     from seqtag.evaluation.reports import describe_findings

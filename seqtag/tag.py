@@ -4,21 +4,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from seqtag.command_line import make_parser, parse_flags, run
+from seqtag.command_line import make_parser, parse_flags
 from seqtag.config import PRECISIONS
 from seqtag.errors import InputError
+from seqtag.running import run
+from seqtag.streams.reading import FORMATS, open_reader
 
 _DESCRIPTION = (
     "Tag texts: a text a line (or the whole input with --whole), JSON lines, CoNLL columns or Parquet. JSON lines come "
     "out unless --output-format, or the extension of --output, says otherwise."
 )
-_FORMATS = ("text", "jsonl", "conll", "parquet")
 _OUTPUT_FORMATS = ("jsonl", "conll", "parquet", "html", "terminal")
-_ENDINGS = {
-    "conll": (".conll", ".iob", ".iob2", ".bio", ".tsv"),
-    "html": (".html", ".htm"),
-    "parquet": (".parquet",),
-}
+_ENDINGS = {"conll": FORMATS["conll"], "html": (".html", ".htm"), "parquet": FORMATS["parquet"]}
 """Of output files whose format goes without saying; any other is jsonl."""
 _LASTING = (
     *("model", "revision", "input", "format", "whole", "text_column", "token_column"),
@@ -33,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", type=str, metavar="DIR|ID", help="model folder, run folder or Hub id")
     parser.add_argument("--revision", type=str, metavar="NAME", help="branch, tag or commit of a Hub id")
     parser.add_argument("--input", type=str, metavar="FILE|-", default="-", help="default: standard input")
-    parser.add_argument("--format", choices=_FORMATS, help="of the input (default: by its extension, else text)")
+    parser.add_argument("--format", choices=tuple(FORMATS), help="of the input (default: by its extension, else text)")
     parser.add_argument("--whole", action="store_true", help="the whole input is one text, not a text a line")
     parser.add_argument(
         "--text-column", type=str, metavar="NAME", help="field of the text (jsonl, parquet; default: text)"
@@ -63,7 +60,6 @@ def main(argv: list[str] | None = None) -> int:
 
     # Here and not above: they take a while, and what is wrong with the flags is said at once.
     from seqtag.streams.progress import Bar, Done, ProgressFile
-    from seqtag.streams.reading import open_reader
     from seqtag.tagging.options import make_options
 
     options: dict[str, Any] = {
@@ -80,12 +76,11 @@ def main(argv: list[str] | None = None) -> int:
         progress = None if output is None else ProgressFile(output, settings)
         done = Done() if progress is None else progress.begin(flags.resume)
 
-        from seqtag.process import keep_compiled_programs, leave_loaded_objects_alone, tune_allocator
+        from seqtag.process import leave_loaded_objects_alone, prepare
         from seqtag.streams.tagging import Stream
         from seqtag.tagging.tagger import Tagger
 
-        tune_allocator()
-        keep_compiled_programs()
+        prepare()
         with Bar(reader.size, done) as bar:
             tagger = Tagger.load(flags.model, flags.revision, flags.precision)
             leave_loaded_objects_alone()
@@ -122,7 +117,7 @@ def _output(flags: Any) -> tuple[Path | None, str]:
         if kind == "parquet":
             raise InputError("--output-format parquet: cannot go to standard output; name a file with --output")
         if flags.resume:
-            raise InputError("--resume: standard output cannot be gone on with; name a file with --output")
+            raise InputError("--resume: standard output cannot be resumed; name a file with --output")
         return None, kind
     if kind == "terminal":
         raise InputError("--output-format terminal: is for standard output; leave --output out")
@@ -142,7 +137,7 @@ def _open_writer(output: Path | None, kind: str, with_tokens: bool, mark: dict[s
         from seqtag.streams.parquet_writer import ParquetWriter
 
         assert output is not None
-        return ParquetWriter(output, mark.get("parts", 0), with_tokens, getattr(reader, "schema", None))
+        return ParquetWriter(output, mark.get("parts", 0), with_tokens, reader.schema)
     sink = Sink(output, mark.get("bytes", 0))
     if kind == "html":
         return HtmlWriter(sink, is_new=not mark)
@@ -153,7 +148,7 @@ def _lay_out(writer: Any, reader: Any, tagger: Any, options: dict[str, Any]) -> 
     """Give a file without rows the columns that one with rows would have."""
     from seqtag.streams.record import Record
 
-    blank = reader.blank() if hasattr(reader, "blank") else Record("", "")
+    blank = reader.blank()
     if isinstance(blank, Record):
         (document,) = tagger.tag([blank.given], **options)
         writer.lay_out(blank, document)

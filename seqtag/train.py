@@ -4,8 +4,9 @@ import re
 import sys
 from pathlib import Path
 
-from seqtag.command_line import load_config, make_parser, parse_config, run
+from seqtag.command_line import load_config, make_parser, parse_config
 from seqtag.errors import InputError
+from seqtag.running import run
 
 _DESCRIPTION = (
     "Train a tagger and leave a run folder with the model and its report. Without settings: the sample corpus."
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     seeds = _seeds(flags.seeds, sys.argv[1:] if argv is None else argv)
 
     # Here and not above: they take seconds, and what is wrong with the flags is said at once.
-    from seqtag.process import keep_compiled_programs, repeatable_sums, tune_allocator
+    from seqtag.process import prepare
     from seqtag.training.run_directory import RunDirectory, default_output
 
     folder = RunDirectory(Path(flags.output) if flags.output else default_output(flags.config))
@@ -45,10 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     else:
         folder.check_free()
 
-    if config.training.deterministic:
-        repeatable_sums()
-    tune_allocator()
-    keep_compiled_programs()
+    prepare(config.training.deterministic)
 
     from seqtag.data.reading import read_corpus
     from seqtag.evaluation.reports import describe_findings, format_report

@@ -77,11 +77,11 @@ class Vocabulary:
     def from_dict(cls, values: dict[str, Any]) -> "Vocabulary":
         """The inverse of `to_dict`. Raises InputError where a field is missing or has the wrong type."""
         if not isinstance(values, dict) or set(values) != {field.name for field in fields(cls)}:
-            raise InputError("vocabulary.json does not hold the fields of a seqtag vocabulary; take the file anew")
+            raise InputError("vocabulary.json does not hold the fields of a seqtag vocabulary; get the file again")
 
         def strings(name: str, entries: Any) -> tuple[str, ...]:
             if not isinstance(entries, list | tuple) or not all(isinstance(entry, str) for entry in entries):
-                raise InputError(f"vocabulary.json: {name} is not a list of strings; take the file anew")
+                raise InputError(f"vocabulary.json: {name} is not a list of strings; get the file again")
             return tuple(entries)
 
         plain = {
@@ -93,7 +93,7 @@ class Vocabulary:
             or [type(count) for count in counts] != [int] * len(plain["words"])
             or min(counts, default=0) < 0
         ):
-            raise InputError("vocabulary.json: counts does not hold a number for each word; take the file anew")
+            raise InputError("vocabulary.json: counts does not hold a number for each word; get the file again")
         lengths, affixes = values["affix_lengths"], values["affixes"]
         if not (
             isinstance(lengths, list | tuple)
@@ -101,7 +101,7 @@ class Vocabulary:
             and isinstance(affixes, list | tuple)
             and len(affixes) == 2 * len(lengths)
         ):
-            raise InputError("vocabulary.json: affix_lengths and affixes do not fit together; take the file anew")
+            raise InputError("vocabulary.json: affix_lengths and affixes do not fit together; get the file again")
         return cls(
             **plain,
             counts=tuple(counts),

@@ -243,7 +243,7 @@ def test_output_that_cannot_be_written_is_one_line_even_when_buffered() -> None:
 
 def _run_ending(ending: str, stdout: Any = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[str]:
     code = (
-        "import os, signal, sys, time\nfrom seqtag.command_line import run\nfrom seqtag.errors import InputError\n"
+        "import os, signal, sys, time\nfrom seqtag.running import run\nfrom seqtag.errors import InputError\n"
         f"def main():\n    {ending}\n    return 0\nrun(main)"
     )
     return subprocess.run(
@@ -260,8 +260,8 @@ def _run_ending(ending: str, stdout: Any = subprocess.PIPE, **environment: str) 
 def test_a_stop_that_is_lost_comes_again(number: signal.Signals, code: int) -> None:
     program = """
 import os, sys, time
-from seqtag import command_line
-command_line._REPEAT_AFTER = 0.2
+from seqtag import running
+running._REPEAT_AFTER = 0.2
 
 def main():
     try:
@@ -271,7 +271,7 @@ def main():
         print("lost", flush=True)
     time.sleep(60)
 
-command_line.run(main)
+running.run(main)
 """
     done = subprocess.run([sys.executable, "-c", program, str(int(number))], capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stdout) == (code, "lost\n")
@@ -283,7 +283,7 @@ def test_a_signal_that_interrupts_nothing_is_not_left_waiting(number: signal.Sig
     """Input is waited for and never comes, and the signal goes to another thread: the call is not interrupted."""
     program = f"""
 import signal, sys, threading, time
-from seqtag import command_line
+from seqtag import running
 
 def later():
     time.sleep(1)
@@ -294,7 +294,7 @@ def main():
     sys.stdin.buffer.readline()
     return 0
 
-command_line.run(main)
+running.run(main)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:

@@ -138,7 +138,7 @@ def test_bad_records_are_skipped_by_number_or_end_the_work(run: Run, capfd: pyte
         (["--input", "x.txt", "--output", "other"], "--output other: is there already; name another file"),
         (["--input", "x.txt", "--output", "no/y"], "--output no/y: there is no folder no"),
         (["--input", "x.txt", "--output-format", "parquet"], "--output-format parquet: cannot go to standard output"),
-        (["--input", "x.txt", "--resume"], "--resume: standard output cannot be gone on with"),
+        (["--input", "x.txt", "--resume"], "--resume: standard output cannot be resumed"),
         (["--input", "x.txt", "--output", "y", "--output-format", "terminal"], "terminal: is for standard output"),
         (["--input", "x.txt", "--output", "y.conll", "--n-best", "2"], "--n-best: conll cannot hold them"),
         (["--input", "x.txt", "--output", "y.html", "--tokens"], "--tokens: html cannot hold them"),

@@ -35,6 +35,11 @@ class Layout:
         return NAMED.match(line) is not None or (not is_token and line[1:2] in ("", " "))
 
 
+def may_be_no_token(line: str) -> bool:
+    """Whether a line is blank or, while it is not known how many columns a token has, may be a comment or a mark."""
+    return not line.strip() or line == "#" or line.startswith(("# ", DOCUMENT_START)) or NAMED.match(line) is not None
+
+
 def split_columns(line: str, uses_tab: bool) -> list[str]:
     """The columns of a line."""
     # Not str.split(): a token may be, or hold, white space of other kinds.

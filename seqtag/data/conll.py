@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from seqtag.config import DataConfig
-from seqtag.data.columns import DOCUMENT_START, NAMED, NEW_DOCUMENT, SENTENCE_ID, Layout, split_columns
+from seqtag.data.columns import DOCUMENT_START, NEW_DOCUMENT, SENTENCE_ID, Layout, may_be_no_token, split_columns
 from seqtag.data.example import Example, Ledger
 from seqtag.data.files import find_file, read_lines
 from seqtag.errors import InputError
@@ -96,8 +96,7 @@ class ConllReader:
         head = []
         for number, line in lines:
             head.append((number, line))
-            # Which columns a token has is not known yet, so any line that may be a comment is passed over.
-            if not line.strip() or line == "#" or line.startswith(("# ", DOCUMENT_START)) or NAMED.match(line):
+            if may_be_no_token(line):
                 continue
             uses_tab = "\t" in line if self.config.delimiter == "auto" else self.config.delimiter == "tab"
             width = len(split_columns(line, uses_tab))

@@ -31,21 +31,28 @@ def find_file(folder: str, name: str, extensions: tuple[str, ...]) -> Path:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers from 1, ends of line and a byte order mark removed.
+    """Lines with their numbers from 1, as `decode_line` gives them.
 
-    Only LF, with or without CR, ends a line: tokens may hold the rarer separators. Raises InputError that names file
-    and line where the bytes are not UTF-8.
+    Raises InputError that names file and line where the bytes are not UTF-8.
     """
     try:
         with open(path, "rb") as file:
             for number, raw in enumerate(file, 1):
                 try:
-                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                    yield number, decode_line(raw, number)
                 except UnicodeDecodeError as error:
                     raise InputError(f"{path}:{number}: not UTF-8 text; convert the file to UTF-8 first") from error
-                yield number, line.rstrip("\r\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def decode_line(raw: bytes, number: int) -> str:
+    """A line without its end, the first (`number` 1) without a byte order mark. Raises UnicodeDecodeError.
+
+    Only LF, with or without CR, ends a line: tokens may hold the rarer separators.
+    """
+    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    return line[:-2] if line.endswith("\r\n") else line.removesuffix("\n")
 
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:

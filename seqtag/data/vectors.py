@@ -55,7 +55,7 @@ def read_word_vectors(path: str | Path) -> WordVectors:
         raise InputError(f"{path}: cannot read the word vectors: {error.strerror}") from error
     if announced is not None and found < announced:
         raise InputError(
-            f"{path}: has {found:,} of the {announced:,} words that its first line names; take the file anew"
+            f"{path}: has {found:,} of the {announced:,} words that its first line names; get the file again"
         )
     if not rows:
         raise InputError(f"{path}: no word vectors in the file")

@@ -16,8 +16,8 @@ def calibrate(scores: Sequence[float], correct: Sequence[bool]) -> dict[str, Any
     """Expected calibration error of probabilities that something is right, and the bins behind it.
 
     `ece` is the mean, over all, of the distance between mean score and share of right ones in their bin (Naeini et al.
-    2015; Guo et al. 2017, section 2), None where there are none. `bins` holds those that are not empty: `count`, mean
-    `score`, and `precision`, the share that is right.
+    2015; Guo et al. 2017, section 2), None where there are none. `bins` holds those that are not empty: their ends
+    `low` and `high`, `count`, mean `score`, and `precision`, the share that is right.
     """
     score, right = np.array(scores, np.float64), np.array(correct, np.float64)
     bin_of = np.minimum((score * BINS).astype(int), BINS - 1)

@@ -1,7 +1,7 @@
 """Scores of labels of whole texts, by scikit-learn, with a bootstrap interval."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,11 @@ def decide(probabilities: Float[np.ndarray, " classes"], classes: Sequence[str],
     if multi_label:
         return [label for label, probability in zip(classes, probabilities, strict=True) if probability >= DECIDED]
     return [classes[int(probabilities.argmax())]]
+
+
+def label_scores(scores: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the scores of a split say of the labels of texts; None of a model that has none."""
+    return scores.get("labels", scores if "macro_f1" in scores else None)
 
 
 def score_labels(

@@ -14,6 +14,7 @@ import jax
 import yaml
 
 from seqtag.evaluation.charts import Line, curve, reliability
+from seqtag.evaluation.labels import label_scores
 from seqtag.evaluation.prediction_files import Judged
 from seqtag.evaluation.reports import LOGGED_SCORES
 from seqtag.evaluation.span_errors import NONE
@@ -153,7 +154,7 @@ def _part(name: str, scores: Mapping[str, Any], sentences: Sequence[Judged]) -> 
     yield f"<p>{scores['sentences']:,} sentences, {scores['tokens']:,} tokens.</p>\n"
     if "f1" in scores:
         yield from _spans(scores)
-    of_labels = scores.get("labels", scores if "macro_f1" in scores else None)
+    of_labels = label_scores(scores)
     if of_labels:
         yield "<h3>Labels of texts</h3>\n"
         yield _per_label(of_labels["per_label"])

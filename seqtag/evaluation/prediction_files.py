@@ -143,7 +143,7 @@ def _read_jsonl(path: Path) -> Iterator[Judged]:
             row = json.loads(line)
             tokens = row[TOKENS]
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}:{number}: is no line of a predictions file; evaluate the model again") from error
+            raise InputError(f"{path}:{number}: is no line of a predictions file; train the run again") from error
         yield Judged(tokens, row.get(TAGS), row.get("predicted"), row.get(LABELS), row.get("predicted_labels"))
 
 
@@ -157,7 +157,7 @@ def _read_conll(path: Path) -> Iterator[Judged]:
         elif line:
             fields = line.split("\t")
             if len(fields) < 3:
-                raise InputError(f"{path}:{number}: is no line of a predictions file; evaluate the model again")
+                raise InputError(f"{path}:{number}: is no line of a predictions file; train the run again")
             columns.append(fields)
         else:
             labels, predicted = comments.get(LABELS), comments.get("predicted_labels")

@@ -9,7 +9,7 @@ from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
 from seqtag.data.split import Split
 from seqtag.decoding.outputs import Prediction
-from seqtag.evaluation.labels import decide
+from seqtag.evaluation.labels import decide, label_scores
 from seqtag.schemes import tags_to_spans
 from seqtag.vocabulary import Vocabulary
 
@@ -116,7 +116,7 @@ def format_scores(name: str, scores: dict[str, Any]) -> str:
     lines = [f"{name}{selected}: {scores['sentences']:,} sentences, {scores['tokens']:,} tokens{spans}", ""]
     if "f1" in scores:
         lines += _span_lines(scores)
-    of_labels = scores.get("labels", scores if "macro_f1" in scores else None)
+    of_labels = label_scores(scores)
     if of_labels is not None:
         lines += [*([""] if "f1" in scores else []), *_label_lines(of_labels)]
     if "sentence_accuracy" in scores:

@@ -85,9 +85,10 @@ def analyse_errors(
         tokens: of each sentence.
         seen: texts of the training part's spans, tokens joined by spaces, with their labels; None where not known.
 
-    Returns `kinds`, how many there are of each; `confusion`, counts by gold and predicted label or `none`; `matching`,
-    precision, recall and F1 after each of the four ways; `by_length`, counts and F1 of sentences by their length;
-    `seen` and `unseen`, where known, the recall of gold spans that the training part has, text and label, or has not.
+    Returns `kinds`, how many there are of each; `confusion`, counts by gold and predicted label or `(none)`;
+    `matching`, precision, recall and F1 after each of the four ways; `by_length`, counts and F1 of sentences by their
+    length; `seen` and `unseen`, where known, the recall of gold spans that the training part has, text and label, or
+    has not.
     """
     kinds: Counter[str] = Counter()
     confusion: dict[str, Counter[str]] = {}

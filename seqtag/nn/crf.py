@@ -41,7 +41,7 @@ def score(
     """The score of one tagging a row, in nats."""
     emitted = jnp.take_along_axis(emissions, tags[:, :, None], axis=2)[:, :, 0]
     before, after = tags[:, :-1], tags[:, 1:]
-    # Where-before-gather: a forbidden transition across a sentence boundary is not part of the tagging.
+    # Chosen by `where`, not added up: a forbidden transition across a sentence boundary is not part of the tagging.
     inside = potentials.transitions[before, after]
     across = potentials.end[before] + potentials.start[after]
     between = jnp.where(mask[:, 1:], jnp.where(starts[:, 1:], across, inside), 0.0)

@@ -20,8 +20,8 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 Carry = tuple[Array, ...]  # hidden state first, each [..., batch, hidden]
 Gates = Any
-"""Gates side by side on the last axis of one array, as the scan holds them; or apart, in a tuple of arrays, as a kernel
-does that cannot cut arrays up."""
+"""Gates side by side on the last axis of one array, as the loop here holds them; or apart, in a tuple of arrays, as a
+kernel does that cannot cut arrays up."""
 
 
 class Slopes(NamedTuple):
@@ -75,7 +75,7 @@ def _lstm_step(before: Carry, inputs: Gates, recurrent: Gates) -> tuple[Carry, G
 
 
 def _lstm_squashed(inputs: Gates, recurrent: Gates) -> Gates:
-    """sigmoid(x) = (tanh(x / 2) + 1) / 2. Transcendentals are what the scan spends on; there one tanh serves all."""
+    """sigmoid(x) = (tanh(x / 2) + 1) / 2. Transcendentals take time in the loop; there one tanh serves all."""
     if isinstance(inputs, tuple):
         i, f, g, o = (own + other for own, other in zip(inputs, recurrent, strict=True))
         i, f, o = (jnp.tanh(gate * 0.5) * 0.5 + 0.5 for gate in (i, f, o))

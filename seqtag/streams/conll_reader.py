@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, BinaryIO
 
-from seqtag.data.columns import DOCUMENT_START, NAMED, NEW_DOCUMENT, Layout, split_columns
+from seqtag.data.columns import DOCUMENT_START, NEW_DOCUMENT, Layout, may_be_no_token, split_columns
 from seqtag.errors import InputError
 from seqtag.streams.line_readers import Lines
 from seqtag.streams.record import BadRecord, Record
@@ -48,10 +48,7 @@ class ConllRecords(Lines):
         head = []
         for place, line in lines:
             head.append((place, line))
-            # Which columns a token has is not known yet, so any line that may be a comment is passed over.
-            if isinstance(line, BadRecord) or not line.strip() or line == "#" or NAMED.match(line):
-                continue
-            if line.startswith(("# ", DOCUMENT_START)):
+            if isinstance(line, BadRecord) or may_be_no_token(line):
                 continue
             uses_tab = "\t" in line
             width = len(split_columns(line, uses_tab))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from seqtag.data.files import decode_line
 from seqtag.streams.fields import record_of
 from seqtag.streams.record import BadRecord, Record
 
@@ -14,12 +15,18 @@ from seqtag.streams.record import BadRecord, Record
 class Lines:
     """Lines as bytes, counted."""
 
+    schema = None
+
     def __init__(self, file: BinaryIO, source: str) -> None:
         self.file = file
         self.source = source
         self._read = 0
         status = os.fstat(file.fileno())
         self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def blank(self) -> Record:
+        """An empty text."""
+        return Record(self.source, "")
 
     def position(self) -> int:
         """How far it is, in bytes."""
@@ -31,16 +38,15 @@ class Lines:
             self.file.close()
 
     def lines(self) -> Iterator[tuple[str, str | BadRecord]]:
-        """Each line with its place, without its end; only LF, with or without CR, ends one."""
+        """Each line with its place, as `decode_line` gives it."""
         for number, raw in enumerate(self.file, 1):
             self._read += len(raw)
             place = f"{self.source}:{number}"
             try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                line = decode_line(raw, number)
             except UnicodeDecodeError:
-                yield place, BadRecord(f"{place}: not UTF-8 text; convert the file to UTF-8 first")
-                continue
-            yield place, line[:-2] if line.endswith("\r\n") else line.removesuffix("\n")
+                line = BadRecord(f"{place}: not UTF-8 text; convert the file to UTF-8 first")
+            yield place, line
 
 
 class TextRecords(Lines):

@@ -48,7 +48,7 @@ class ParquetRecords:
             try:
                 batch = next(batches, None)
             except _ERRORS as error:
-                raise InputError(f"{self.path}: cannot be read behind row {self._row} ({error})") from error
+                raise InputError(f"{self.path}: cannot be read after row {self._row} ({error})") from error
             if batch is None:
                 return
             for row in self._rows(batch):

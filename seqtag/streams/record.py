@@ -42,6 +42,12 @@ class RecordReader(Protocol):
 
     size: int | None
     """Of the whole input; None where that is not known."""
+    schema: Any
+    """Arrow's, of Parquet; None of other formats."""
+
+    def blank(self) -> Record | BadRecord:
+        """A record of nothing, with the columns that others carry as far as the format tells."""
+        ...
 
     def position(self) -> int:
         """How far it is, in the unit of `size`."""

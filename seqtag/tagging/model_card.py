@@ -6,6 +6,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from seqtag.evaluation.labels import label_scores
 from seqtag.sentences import SENTENCE_RULE
 from seqtag.tagging.model_directory import TrainedModel
 from seqtag.tokenization import TOKENIZER
@@ -78,11 +79,7 @@ def _ensemble(members: int) -> str:
 def _scores(report: dict[str, Any]) -> list[str]:
     """Tables of what the model was scored by."""
     spans = {name: scores for name, scores in report["splits"].items() if "f1" in scores}
-    labels = {
-        name: scores.get("labels", scores)
-        for name, scores in report["splits"].items()
-        if "macro_f1" in scores.get("labels", scores)
-    }
+    labels = {name: own for name, scores in report["splits"].items() if (own := label_scores(scores)) is not None}
     lines = []
     if spans:
         lines += [

@@ -155,12 +155,12 @@ def load_model(path: Path, precision: str = "float32") -> TrainedModel:
         raise InputError(f"{path / CONFIG}: a setting is missing or has the wrong type ({error})") from error
     vocabulary = Vocabulary.from_dict(_read_json(path / VOCABULARY))
     if list(vocabulary.affix_lengths) != config.affix_lengths:
-        raise InputError(f"{path / VOCABULARY}: its affix_lengths are not those of {CONFIG}; take the file anew")
+        raise InputError(f"{path / VOCABULARY}: its affix_lengths are not those of {CONFIG}; get the file again")
     tags = tuple(tags_of(vocabulary.labels, config.tag_scheme)) if task != "classification" else ()
     if vocabulary.tags != tags:
-        raise InputError(f"{path / VOCABULARY}: its tags are not those of {config.tag_scheme}; take the file anew")
+        raise InputError(f"{path / VOCABULARY}: its tags are not those of {config.tag_scheme}; get the file again")
     if bool(vocabulary.classes) != (task != "ner"):
-        raise InputError(f"{path / VOCABULARY}: its classes do not fit the task {task}; take the file anew")
+        raise InputError(f"{path / VOCABULARY}: its classes do not fit the task {task}; get the file again")
     weights = path / WEIGHTS
     _check_count(weights, config.members * config.num_layers)
     model = abstract_model(config, vocabulary, vector_features, precision)

@@ -141,7 +141,7 @@ class Search:
 
     def _end(self, trial: Trial, run: RunDirectory, state: TrialState, reason: str | None = None) -> None:
         """Write down how a trial ended; of one that did not train to its end only configuration and log are kept."""
-        log = run.read_log() if run.log.exists() else []
+        log = run.read_log()
         trial.set_user_attr(_SECONDS, log[-1]["seconds"] if log else None)
         trial.set_user_attr(_REASON, reason)
         ended = f"{_STATES[state]}: {reason}" if reason else _STATES[state]

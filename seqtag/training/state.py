@@ -52,7 +52,7 @@ class Progress:
     """Real tokens trained on."""
     log_lines: int = 0
     fingerprint: str = ""
-    """Of the training part and the teacher, to notice at resumption that they have changed."""
+    """As `Experiment.fingerprint`, to notice at resumption that the data have changed."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
