@@ -1,5 +1,6 @@
 """`python -m seqtag.evaluate`: the scores of a saved model on any data."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     return {"task": model.task, "splits": splits}
 
 
-def _check_known(scores: dict[str, Any], count: int, known: tuple[str, ...], place: str, column: str) -> None:
+def _check_known(scores: Mapping[str, Any], count: int, known: tuple[str, ...], place: str, column: str) -> None:
     """Raise InputError where all of so many gold labels are unknown to the model."""
     if count and scores["unseen_labels"] >= count:
         raise InputError(

@@ -1,7 +1,7 @@
 """`report.json` for programs and `report.txt` for people."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ def _error_lines(errors: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _label_lines(scores: dict[str, Any]) -> list[str]:
+def _label_lines(scores: Mapping[str, Any]) -> list[str]:
     low, high = scores["accuracy_ci95"]
     loss = scores["log_loss"]
     lines = [

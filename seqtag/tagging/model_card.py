@@ -1,6 +1,7 @@
 """The model card: what a shipped model is, what it was trained on, how well it does and how it is used."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -98,7 +99,7 @@ def _scores(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _table(splits: dict[str, dict[str, Any]], metrics: dict[str, str], counted: str) -> list[str]:
+def _table(splits: Mapping[str, Mapping[str, Any]], metrics: dict[str, str], counted: str) -> list[str]:
     """A row a part: the metrics, the first with its interval."""
     first, *others = metrics.values()
     shown, *others_shown = metrics
