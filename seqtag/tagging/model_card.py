@@ -117,7 +117,7 @@ def _part(name: str) -> str:
     return f"{name} (used for model selection)" if name == "validation" else name
 
 
-def _error(scores: dict[str, Any]) -> str:
+def _error(scores: Mapping[str, Any]) -> str:
     error = scores["calibration"]["ece"]
     return "none found" if error is None else f"{error:.4f}"
 
