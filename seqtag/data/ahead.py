@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 def prepared_ahead(prepare: Callable[[Item], Result], items: Iterable[Item], depth: int = 2) -> Iterator[Result]:
     """`prepare(item)` of each item in order, `depth` of them made before they are asked for.
 
-    One thread does all of it, so `prepare` may keep state. Errors, its own or those of `items`, are raised behind the
+    One thread does all of it, so `prepare` may keep state. Errors, its own or those of `items`, are raised after the
     results of all items before.
     """
     failure: Exception | None = None

@@ -33,7 +33,7 @@ class Buckets(NamedTuple):
     least: int = 1
     """Positions that a sentence takes up at least, so that a row holds not too many."""
 
-    def sentences(self, length: int) -> int:
+    def max_sentences(self, length: int) -> int:
         """How many sentences a row of bucket `length` may hold."""
         return max(1, length // self.least) if self.packed else 1
 
@@ -193,7 +193,8 @@ def make_batch(
     gold: Gold | None,
     table: TokenTable,
     shape: tuple[int, int],
-    sentences: int = 0,
+    max_sentences: int = 0,
+    *,
     two_sizes: bool = False,
 ) -> Batch:
     """Encode rows of sentences and pad them to `shape`.
@@ -203,14 +204,14 @@ def make_batch(
         gold: what is to be learned; None for prediction.
         table: the tokens' integers.
         shape: rows and positions.
-        sentences: how many a row may hold, for a model that labels them.
+        max_sentences: how many a row may hold, for a model that labels them.
         two_sizes: pad the distinct tokens to one of two sizes, not always to the slots of the batch: most batches then
             have fewer of them to compute, and a shape has two programs.
     """
     rows_of_table, sentence_ids, tags = (np.zeros(shape, np.int32) for _ in range(3))
     classes = len(table.vocabulary.classes)
-    sentences = sentences if classes else 0
-    targets, labelled = np.zeros((shape[0], sentences, classes), np.float32), np.zeros((shape[0], sentences), bool)
+    most = max_sentences if classes else 0
+    targets, labelled = np.zeros((shape[0], most, classes), np.float32), np.zeros((shape[0], most), bool)
     token_rows = table.rows(token for row in rows for tokens in row for token in tokens)
     done = sentence = 0
     for index, row in enumerate(rows):

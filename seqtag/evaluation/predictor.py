@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
-from flax import nnx
 
 from seqtag.batch import Batch, Outputs
 from seqtag.data.ahead import prepared_ahead
@@ -16,7 +16,8 @@ from seqtag.data.split import Split
 from seqtag.decoding.outputs import OutputDecoder, Prediction
 from seqtag.decoding.sharing import Sharing
 from seqtag.nn.devices import Devices
-from seqtag.nn.programs import Programs
+from seqtag.nn.model import Network
+from seqtag.nn.programs import network_programs
 
 _IN_FLIGHT = 3
 """Batches whose results are not fetched yet: enough that the device need not wait for the host."""
@@ -35,13 +36,9 @@ class Predictor:
         self.decoder = OutputDecoder(table.vocabulary.tags)
         self.sharing = Sharing.of(table, document_sharing)
 
-        def programs(name: str) -> Programs:
-            def run(params: Any, constants: Any, *inputs: Any) -> Any:
-                return getattr(nnx.merge(graph, params, constants), name)(*inputs)
-
-            return Programs(run, out_shardings=devices.sharded)
-
-        self._outputs, self._emissions, self._read_scores = map(programs, ("outputs", "emissions", "read_scores"))
+        programs = partial(network_programs, graph, out_shardings=devices.sharded)
+        self._outputs, self._emissions = programs(Network.outputs), programs(Network.emissions)
+        self._read_scores = programs(Network.read_scores)
 
     @property
     def compile_seconds(self) -> float:
@@ -60,7 +57,7 @@ class Predictor:
         def prepare(plan: Plan) -> Batch:
             shape = (self.devices.rows(self.buckets.rows(plan.length)), plan.length)
             rows = list(sentences_of(plan, split[plan.sentences].tokens))
-            batch = make_batch(rows, None, self.table, shape, self.buckets.sentences(plan.length))
+            batch = make_batch(rows, None, self.table, shape, self.buckets.max_sentences(plan.length))
             return self.devices.shard_batch(batch)
 
         batches = prepared_ahead(prepare, plans)

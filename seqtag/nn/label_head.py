@@ -32,12 +32,12 @@ class LabelHead(nnx.Module):
     """One label of several, or of `multi_label` models each label by itself."""
 
     def __init__(
-        self, pooling: Pooling, in_features: int, directions: int, classes: int, multi_label: bool, rngs: nnx.Rngs
+        self, pooling: Pooling, in_features: int, directions: int, num_classes: int, multi_label: bool, rngs: nnx.Rngs
     ) -> None:
         self.pooling = pooling
         self.directions = directions
         self.multi_label = multi_label
-        self.linear = nnx.Linear(in_features, classes, rngs=rngs)
+        self.linear = nnx.Linear(in_features, num_classes, rngs=rngs)
         if pooling == "attention":
             self.key = nnx.Linear(in_features, in_features, rngs=rngs)
             self.query = nnx.Param(jax.random.normal(rngs.params(), (in_features,)) / in_features**0.5)

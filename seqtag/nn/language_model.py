@@ -18,11 +18,11 @@ _PROJECTED = 50
 class LanguageModelHead(nnx.Module):
     """Scores of the most frequent words after each state of each direction."""
 
-    def __init__(self, hidden_size: int, directions: int, words: int, rngs: nnx.Rngs) -> None:
-        """`words` counts ids, from 0: those from there on, of rarer words, are taken for the unknown word."""
-        self.words = words
+    def __init__(self, hidden_size: int, directions: int, num_words: int, rngs: nnx.Rngs) -> None:
+        """`num_words` counts ids, from 0: those from there on, of rarer words, are taken for the unknown word."""
+        self.num_words = num_words
         self.projections = nnx.List(nnx.Linear(hidden_size, _PROJECTED, rngs=rngs) for _ in range(directions))
-        self.outputs = nnx.List(nnx.Linear(_PROJECTED, words, rngs=rngs) for _ in range(directions))
+        self.outputs = nnx.List(nnx.Linear(_PROJECTED, num_words, rngs=rngs) for _ in range(directions))
 
     def loss(
         self,
@@ -31,7 +31,7 @@ class LanguageModelHead(nnx.Module):
         sentence_ids: Int[Array, "batch time"],
     ) -> Float[Array, " batch"]:
         """Negative log likelihood of the words beside each token in its sentence, in nats, both directions together."""
-        known = jnp.where(word_ids < self.words, word_ids, UNKNOWN)
+        known = jnp.where(word_ids < self.num_words, word_ids, UNKNOWN)
         is_inside = (sentence_ids[:, 1:] == sentence_ids[:, :-1]) & (sentence_ids[:, 1:] > 0)
         states = jnp.split(hidden, len(self.projections), axis=-1)
         seen = [states[0][:, :-1], *(backward[:, 1:] for backward in states[1:])]

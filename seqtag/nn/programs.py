@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
+from flax import nnx
 
 
 class Programs:
@@ -37,3 +38,8 @@ class Programs:
                 self._compiled[key] = self._function.lower(*arguments).compile()
                 self.seconds += time.perf_counter() - start
             return self._compiled[key]
+
+
+def network_programs(graph: Any, run: Callable[..., Any], **jit_options: Any) -> Programs:
+    """Programs of `run(network, *inputs)` that take `(params, constants, *inputs)`; `graph` is the network's."""
+    return Programs(lambda params, constants, *inputs: run(nnx.merge(graph, params, constants), *inputs), **jit_options)

@@ -1,14 +1,13 @@
 """Sentences through the network: batches of few shapes, long sentences in pieces or windows, the n best taggings."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from flax import nnx
 from jaxtyping import Float
 
 from seqtag.batch import Batch, Outputs, Tagged
@@ -19,17 +18,18 @@ from seqtag.decoding.sharing import Sharing
 from seqtag.nn.devices import Devices
 from seqtag.nn.lanes import Lanes
 from seqtag.nn.long_sentence import LongSentences
-from seqtag.nn.programs import Programs
+from seqtag.nn.model import Network
+from seqtag.nn.programs import Programs, network_programs
 from seqtag.tagging.model_directory import TrainedModel
 from seqtag.tagging.windows import LONGEST_ROW, Windows, merge_windows, window_bounds
 
 Sentence = Sequence[str]
 
-_ROW = 128
+_ROW_LENGTH = 128
 """Positions of the usual row, which several sentences share."""
-_ROWS = (8, 16, 32)
+_ROW_COUNTS = (8, 16, 32)
 """Rows of the usual batches: enough for good matrix products, and fewer where there is less to do."""
-_SHORTEST_ROW = 32
+_SHORTEST_LENGTH = 32
 _DISTINCT = 200_000
 """Tokens whose integers are kept."""
 
@@ -63,12 +63,12 @@ class Engine:
         self._lock = threading.Lock()
         self._graph = model.graph
         self._params, self._constants = self.devices.replicate(model.params), self.devices.replicate(model.constants)
-        spread = self.devices.sharded
-        self._outputs = self._programs(lambda network, batch: network.outputs(batch), out_shardings=spread)
-        self._emissions = self._programs(lambda network, batch: network.emissions(batch), out_shardings=spread)
-        self._read_scores = self._programs(lambda network, *inputs: network.read_scores(*inputs), out_shardings=spread)
-        self._read_long_scores = self._programs(lambda network, *inputs: network.read_scores(*inputs))
-        self._read = self._programs(lambda network, hidden, ids: network.read(hidden, ids, 1))
+        programs, sharded = partial(network_programs, model.graph), self.devices.sharded
+        self._outputs = programs(Network.outputs, out_shardings=sharded)
+        self._emissions = programs(Network.emissions, out_shardings=sharded)
+        self._read_scores = programs(Network.read_scores, out_shardings=sharded)
+        self._read_long_scores = programs(Network.read_scores)
+        self._read = programs(lambda network, hidden, ids: network.read(hidden, ids, 1))
         self._long = LongSentences(model.graph)
         self._n_best: dict[int, tuple[Programs, Programs]] = {}
 
@@ -165,15 +165,10 @@ class Engine:
         with self._lock:
             if count not in self._n_best:
                 self._n_best[count] = (
-                    self._programs(lambda network, batch: network.n_best(batch, count)),
-                    self._programs(lambda network, *inputs: network.n_best_of(*inputs, count)),
+                    network_programs(self._graph, lambda network, batch: network.n_best(batch, count)),
+                    network_programs(self._graph, lambda network, *inputs: network.n_best_of(*inputs, count)),
                 )
             return self._n_best[count]
-
-    def _programs(self, run: Callable[..., Any], **options: Any) -> Programs:
-        """Programs of the network, with its weights as their first two arguments."""
-        graph = self._graph
-        return Programs(lambda params, constants, *inputs: run(nnx.merge(graph, params, constants), *inputs), **options)
 
     def _ranked(self, result: Any, lengths: list[int]) -> list[list[tuple[float, Prediction]]]:
         tagged, log_probabilities = Tagged(*map(np.asarray, result[0])), np.asarray(result[1])
@@ -196,12 +191,14 @@ class Engine:
         for plan in plans:
             rows = list(sentences_of(plan, [sentences[position] for position in plan.sentences]))
             shape = (_rows(len(rows), buckets.rows(plan.length)), plan.length)
-            batches.append(self._batch(rows, shape, buckets.sentences(plan.length)))
+            batches.append(self._batch(rows, shape, buckets.max_sentences(plan.length)))
         return plans, batches
 
     def _batch(self, rows: Sequence[Sequence[Sentence]], shape: tuple[int, int], sentences: int) -> Batch:
         with self._lock:  # the table learns new tokens
-            batch = make_batch(rows, None, self._table, (self.devices.rows(shape[0]), shape[1]), sentences, True)
+            batch = make_batch(
+                rows, None, self._table, (self.devices.rows(shape[0]), shape[1]), sentences, two_sizes=True
+            )
         return self.devices.shard_batch(batch)
 
     def _long_outputs(self, tokens: Sentence, windows: Windows | None) -> Outputs:
@@ -235,7 +232,7 @@ class Engine:
     def _padded(self, values: Float[np.ndarray, "time features"]) -> tuple[Any, Any]:
         """Emissions or hidden states of one sentence, in a row of one of few lengths, and the sentence's ids there."""
         length = len(values)
-        row = _doubled(_SHORTEST_ROW, length)
+        row = _doubled(_SHORTEST_LENGTH, length)
         padded = np.zeros((1, row, values.shape[1]), np.float32)
         padded[0, :length] = values
         return padded, (np.arange(row)[None] < length).astype(np.int32)
@@ -263,16 +260,17 @@ def _apart(sentences: Sequence[Sentence], windows: Windows | None) -> tuple[list
 def _buckets(lengths: np.ndarray, packed: bool, least: int) -> Buckets:
     """Few shapes, and none much larger than what there is to do."""
     total, longest = int(np.maximum(lengths, least).sum()), int(lengths.max())
-    if packed and total <= 2 * _ROW:
-        row = _doubled(_SHORTEST_ROW, total)
+    if packed and total <= 2 * _ROW_LENGTH:
+        row = _doubled(_SHORTEST_LENGTH, total)
         return Buckets((row,), row, packed, least)
-    slots = _rows(-(-total // _ROW), _ROWS[-1]) * _ROW
-    return Buckets((_ROW,) if packed else (_SHORTEST_ROW, _ROW), slots, packed, least).covering(longest)
+    slots = _rows(-(-total // _ROW_LENGTH), _ROW_COUNTS[-1]) * _ROW_LENGTH
+    lengths_of_rows = (_ROW_LENGTH,) if packed else (_SHORTEST_LENGTH, _ROW_LENGTH)
+    return Buckets(lengths_of_rows, slots, packed, least).covering(longest)
 
 
 def _rows(needed: int, most: int) -> int:
     """Rows of a batch: all that its shape may have, or fewer where those do."""
-    return next((rows for rows in _ROWS if needed <= rows < most), most)
+    return next((rows for rows in _ROW_COUNTS if needed <= rows < most), most)
 
 
 def _doubled(length: int, least: int) -> int:

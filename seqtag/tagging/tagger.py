@@ -28,7 +28,7 @@ _CHARACTERS = 200_000
 _TEXTS = 10_000
 """And texts at most, however short."""
 _LONGEST_DOCUMENT = 20 * _CHARACTERS
-"""A document of several inputs is cut behind so many characters: memory is bounded."""
+"""A document of several inputs is cut after so many characters: memory is bounded."""
 
 
 class _Work(NamedTuple):
@@ -198,7 +198,7 @@ class Tagger:
 def _parts(texts: Iterable[Input]) -> Iterator[list[Input]]:
     """Texts by the part. What is of one document stays together, within reason.
 
-    Raises InputError for what is neither text nor tokens, and what `texts` raises, behind all texts before it.
+    Raises InputError for what is neither text nor tokens, and what `texts` raises, after all texts before it.
     """
     if isinstance(texts, str):
         raise InputError("tag takes several texts; for one, call the tagger itself")

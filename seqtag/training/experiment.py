@@ -104,7 +104,7 @@ class Experiment:
                     Gold(gold.tags[own], gold.classes[own]),
                     self.table,
                     (size, plan.length),
-                    self.buckets.sentences(plan.length),
+                    self.buckets.max_sentences(plan.length),
                 )
             )
             done = own.stop
