@@ -12,7 +12,7 @@ def main(argv: list[str] | None = None) -> int:
     config, _, _ = parse_config(parser, argv)
 
     # Here and not above: it takes a second, and what is wrong with the flags is said at once.
-    from seqtag.data.checks import check_corpus, check_learnable, check_selectable, format_check
+    from seqtag.data.checks import check_corpus, check_gold, check_learnable, format_check
     from seqtag.data.reading import read_corpus
     from seqtag.data.split import Split
 
@@ -20,8 +20,9 @@ def main(argv: list[str] | None = None) -> int:
     report = check_corpus(corpus)
     train = report.figures["train"]
     check_learnable(train.spans, train.sentence_labels, config, report.findings["train"].source)
-    if "validation" in corpus.splits:
-        check_selectable(Split(corpus.splits["validation"]), config.task, report.findings["validation"].source)
+    for role, dataset in corpus.splits.items():
+        if role != "train":
+            check_gold(Split(dataset), str(role), config.task, report.findings[str(role)].source)
     print(format_check(report))
     return 0
 

@@ -60,6 +60,7 @@ def _data_of_training(directory: Path, model: "TrainedModel") -> DataConfig | No
 
 
 def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dict[str, Any]:
+    from seqtag.data.checks import check_gold
     from seqtag.data.encoding import TokenTable
     from seqtag.data.reading import read_corpus
     from seqtag.data.split import Split
@@ -85,7 +86,9 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     splits = {}
     for role, dataset in corpus.splits.items():
         role, found = str(role), corpus.findings[str(role)]
-        _, scores = evaluate_split(predictor, params, constants, Split(dataset), role, found)
+        part = Split(dataset)
+        check_gold(part, role, model.task, found.source)
+        _, scores = evaluate_split(predictor, params, constants, part, role, found)
         if vocabulary.tags:
             _check_known(scores, scores["entities"], vocabulary.labels, found.source, "data.tag_column")
         if vocabulary.classes:

@@ -69,22 +69,23 @@ def check_learnable(spans: Collection[str], classes: Collection[str], config: Co
         )
 
 
-def check_selectable(validation: Split, task: str, source: str) -> None:
-    """Raise InputError where a validation part has nothing by which an epoch could be better than another.
+def check_gold(split: Split, role: str, task: str, source: str) -> None:
+    """Raise InputError where a part has nothing of the task to score against: no span, no label.
 
     Args:
-        validation: the part.
-        task: of the run.
+        split: the part.
+        role: `validation`, by which the best epoch is chosen, or `test`.
+        task: of the model.
         source: the part's, for the message.
     """
-    for sentences in validation.stretches():
+    for sentences in split.stretches():
         if task != "classification" and any(tag != "O" for tags in sentences.tags for tag in tags):
             return
         if task != "ner" and any(labels is not None for labels in sentences.labels):
             return
     raise InputError(
-        f"{source}: nothing is labelled in the validation part, by which the best epoch is chosen; name another one, "
-        "or set data.validation to null"
+        f"{source}: nothing is labelled in the {role} part; name another one, check data.tag_column and "
+        f"data.label_column, or set data.{role} to null"
     )
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float32, PRNGKeyArray
 from seqtag.batch import FIRST, Batch
 from seqtag.config import Config
 from seqtag.data.batching import Buckets, Gold, Plan, choose_buckets, make_batch, plan_batches, sentences_of
-from seqtag.data.checks import check_learnable, check_selectable
+from seqtag.data.checks import check_gold, check_learnable
 from seqtag.data.encoding import TokenTable
 from seqtag.data.schema import Corpus
 from seqtag.data.split import GoldIds, Split, fingerprint
@@ -159,8 +159,9 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     counted = _count(train)
     source = corpus.findings["train"].source if "train" in corpus.findings else "the training part"
     check_learnable(counted.labels, counted.classes, config, source)
-    if "validation" in splits:
-        check_selectable(splits["validation"], config.task, corpus.findings["validation"].source)
+    for role, split in splits.items():
+        if role != "train":
+            check_gold(split, role, config.task, corpus.findings[role].source)
     check_backend(config.model)
     model = config.model
     pretrained = read_word_vectors(model.word_vectors) if model.word_vectors else None

@@ -25,6 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"data__tag_column": 0}, "check data.tag_column"),
         ({"data__tag_column": 5}, "data.tag_column is 5, but the line has 2 columns"),
         ({"data__validation": "plain"}, "plain.txt: nothing is labelled in the validation part"),
+        ({"data__test": "plain"}, "plain.txt: nothing is labelled in the test part; .* check data.tag_column"),
         ({"training__seed": 2**32}, "training.seed must be at most 4294967295"),
         ({"model__word_vectors": "none.txt"}, "none.txt: cannot read the word vectors"),
         ({"model__word_vectors": "{corpus}/uneven.txt"}, "uneven.txt:2: not a word and 2 numbers"),
@@ -83,6 +84,7 @@ def test_what_cannot_be_resumed_is_said(flags: list[str], message: str) -> None:
         (["--model", "{root}"], "holds no seqtag model"),
         (["--model", "{root}/run", "--data.test", "other.txt"], "none of its labels is known to .* which has LOC, PER"),
         (["--model", "{root}/run", "--data.test", "gone.txt"], "gone.txt: there is no such file"),
+        (["--model", "{root}/run", "--data.test", "plain.txt"], "plain.txt: nothing is labelled in the test part"),
         (["--model", "{root}/run", "--data.test", "null", "--data.validation", "null"], "nothing to evaluate"),
         (["--model", "{root}/moved"], "does not tell what it was trained on"),
         (["--model", "{root}/run", "--report", "scores.csv"], "name a .json or a .txt file"),
@@ -90,6 +92,7 @@ def test_what_cannot_be_resumed_is_said(flags: list[str], message: str) -> None:
 )  # fmt: skip
 def test_what_cannot_be_evaluated_is_said(finished: Path, flags: list[str], message: str) -> None:
     (finished / "corpus" / "other.txt").write_text("a B-Z\nb O\n")
+    (finished / "corpus" / "plain.txt").write_text("a O\nb O\n")
     if not (finished / "moved").exists():
         (finished / "moved").mkdir()
         for path in (finished / "run" / "model").iterdir():
