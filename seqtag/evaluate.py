@@ -79,15 +79,16 @@ def _evaluate(model: "TrainedModel", data: DataConfig, split: str | None) -> dic
     corpus = read_corpus(data, require_train=False, only=[split] if split else ["validation", "test"])
     if not corpus.splits:
         raise InputError("nothing to evaluate: data.validation and data.test are null; name a part, or --split train")
+    parts = {str(role): Split(dataset) for role, dataset in corpus.splits.items()}
+    for role, part in parts.items():
+        check_gold(part, role, model.task, corpus.findings[role].source)
     devices = Devices()
     table = TokenTable(vocabulary, model.config.max_word_length)
     predictor = Predictor(model.graph, table, model.buckets, devices, model.config.document_sharing)
     params, constants = devices.replicate(model.params), devices.replicate(model.constants)
     splits = {}
-    for role, dataset in corpus.splits.items():
-        role, found = str(role), corpus.findings[str(role)]
-        part = Split(dataset)
-        check_gold(part, role, model.task, found.source)
+    for role, part in parts.items():
+        found = corpus.findings[role]
         _, scores = evaluate_split(predictor, params, constants, part, role, found)
         if vocabulary.tags:
             _check_known(scores, scores["entities"], vocabulary.labels, found.source, "data.tag_column")

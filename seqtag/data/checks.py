@@ -74,7 +74,7 @@ def check_gold(split: Split, role: str, task: str, source: str) -> None:
 
     Args:
         split: the part.
-        role: `validation`, by which the best epoch is chosen, or `test`.
+        role: `validation`, `test`, or where a saved model is scored on it `train`.
         task: of the model.
         source: the part's, for the message.
     """
@@ -84,8 +84,8 @@ def check_gold(split: Split, role: str, task: str, source: str) -> None:
         if task != "ner" and any(labels is not None for labels in sentences.labels):
             return
     raise InputError(
-        f"{source}: nothing is labelled in the {role} part; name another one, check data.tag_column and "
-        f"data.label_column, or set data.{role} to null"
+        f"{source}: nothing is labelled in the {role} part; name another one, or check data.tag_column and "
+        "data.label_column"
     )
 
 
