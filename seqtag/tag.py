@@ -9,6 +9,7 @@ from seqtag.config import PRECISIONS
 from seqtag.errors import InputError
 from seqtag.running import run
 from seqtag.streams.reading import FORMATS, open_reader
+from seqtag.streams.record import Record
 
 _DESCRIPTION = (
     "Tag texts: a text a line (or the whole input with --whole), JSON lines, CoNLL columns or Parquet. JSON lines come "
@@ -146,8 +147,6 @@ def _open_writer(output: Path | None, kind: str, with_tokens: bool, mark: dict[s
 
 def _lay_out(writer: Any, reader: Any, tagger: Any, options: dict[str, Any]) -> None:
     """Give a file without rows the columns that one with rows would have."""
-    from seqtag.streams.record import Record
-
     blank = reader.blank()
     if isinstance(blank, Record):
         (document,) = tagger.tag([blank.given], **options)

@@ -1,4 +1,4 @@
-"""RecordReader of CoNLL columns, which keeps every line for the output."""
+"""Reader of CoNLL columns, which keeps every line for the output."""
 
 from collections.abc import Iterator
 from itertools import chain

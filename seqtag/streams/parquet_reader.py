@@ -1,4 +1,4 @@
-"""RecordReader of Parquet, some rows at a time."""
+"""Reader of Parquet, some rows at a time."""
 
 from collections.abc import Iterator
 from pathlib import Path
