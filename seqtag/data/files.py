@@ -39,9 +39,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         with open(path, "rb") as file:
             for number, raw in enumerate(file, 1):
                 try:
-                    yield number, decode_line(raw, number)
+                    line = decode_line(raw, number)
                 except UnicodeDecodeError as error:
                     raise InputError(f"{path}:{number}: not UTF-8 text; convert the file to UTF-8 first") from error
+                yield number, line
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
