@@ -142,7 +142,7 @@ def _open_writer(output: Path | None, kind: str, with_tokens: bool, mark: dict[s
     sink = Sink(output, mark.get("bytes", 0))
     if kind == "html":
         return HtmlWriter(sink, is_new=not mark)
-    return ConllWriter(sink) if kind == "conll" else JsonlWriter(sink, with_tokens)
+    return ConllWriter(sink, mark.get("opened")) if kind == "conll" else JsonlWriter(sink, with_tokens)
 
 
 def _lay_out(writer: Any, reader: Any, tagger: Any, options: dict[str, Any]) -> None:

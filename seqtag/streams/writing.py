@@ -7,11 +7,12 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
-from seqtag.data.columns import DOCUMENT_START
+from seqtag.data.columns import DOCUMENT_START, NEW_DOCUMENT
 from seqtag.document import Document
 from seqtag.errors import InputError
 from seqtag.streams.fields import DIGITS, fields_of, kept_names
@@ -117,46 +118,95 @@ class ConllWriter:
     """The lines of tokens as they came, each with the tag behind it; of other inputs, tokens and tags.
 
     A blank line ends a sentence. Comments and `-DOCSTART-` lines stay where they were; the latter get an O, so that
-    columns remain columns. Of other inputs, each text is opened by `# newdoc`, and what came with a text or with tokens
-    stands before it as `# name = value`. So does what a model that labels texts says of it, as `label` and `score`;
-    what came along under these names is kept as `input_NAME`.
+    columns remain columns. Of other inputs, a text is opened by `# newdoc`, with its `document_id` where it has one, or
+    by `# newpar` where it goes on with a document. What came with a text or with tokens stands before it as `# name =
+    value`, and so does what a model that labels texts says of it, as `label` and `score`; what came along under these
+    names is kept as `input_NAME`.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, opened: str | None = None) -> None:
+        """`opened` is that of the mark that the sink goes on from."""
         self.sink = sink
+        self._opened = opened
+        """The line that opened the document which what follows would be part of."""
 
     def write(self, record: Record, document: Document) -> None:
-        """Add the sentences of a document. Raises Unwritable for a token that would break a line or a column."""
+        """Add the sentences of a document. Raises Unwritable for what would break a line or a column, or is no text."""
         found = {"label": document.label, "score": document.score and round(document.score, DIGITS)}
         labels = [f"# {name} = {_one_line(value)}" for name, value in found.items() if value is not None]
+        opened = self._opened
         if record.lines or record.before:
-            tagged = [f"{line}{tag}" for line, tag in zip(record.lines, document.tags, strict=True)]
-            before = [_OF_LABEL.sub(r"# input_\1 =", line) for line in record.before] if labels else record.before
-            lines = [*before, *(labels if tagged else []), *tagged, *[""] * bool(tagged)]
+            lines = _given_columns(record, document, labels)
         else:
-            lines = [] if document.pretokenized else ["# newdoc"]
-            names = kept_names(record, document.labelled)
-            lines += [f"# {_one_line(names[name])} = {_one_line(value)}" for name, value in record.carried.items()]
-            lines += labels
-            for first, last in document.sentences:
-                for token in document.tokens[first:last]:
-                    if not token.text or _BREAKS & set(token.text) or token.text == DOCUMENT_START:
-                        raise Unwritable(
-                            f"token {token.text!r} cannot stand in a column; choose another --output-format"
-                        )
-                    lines.append(f"{token.text}\t{token.tag}")
-                lines.append("")
+            opening, opened = _opening(record, document, opened)
+            lines = [*opening, *_carried(record, document), *labels, *_columns(document)]
             # The comments of a text without tokens must not be taken for those of the next one.
             lines += [""] * bool(lines and not document.sentences)
-        self.sink.add("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
+        try:
+            data = "".join(f"{line}\n" for line in lines).encode()
+        except UnicodeEncodeError as error:
+            raise Unwritable(
+                "half of a surrogate pair cannot stand in a column; mend it or choose another --output-format"
+            ) from error
+        self.sink.add(data)
+        self._opened = opened
 
     def mark(self) -> dict[str, Any]:
-        """The size of the file."""
-        return {"bytes": self.sink.flush()}
+        """The size of the file, and which document it is in."""
+        return {"bytes": self.sink.flush(), "opened": self._opened}
 
     def close(self) -> None:
         """Nothing but the lines themselves."""
         self.sink.close()
+
+
+def _given_columns(record: Record, document: Document, labels: list[str]) -> list[str]:
+    """The lines that came, with a column more."""
+    tagged = [f"{line}{_cell(tag, line[-1])}" for line, tag in zip(record.lines, document.tags, strict=True)]
+    before = [_OF_LABEL.sub(r"# input_\1 =", line) for line in record.before] if labels else record.before
+    return [*before, *(labels if tagged else []), *tagged, *[""] * bool(tagged)]
+
+
+def _opening(record: Record, document: Document, opened: str | None) -> tuple[list[str], str | None]:
+    """The line before a text or a sentence, if it wants one, and the one that opened the document that it is part of.
+
+    `opened` is that of the record before.
+    """
+    own = "# newdoc" if record.document is None else f"# newdoc id = {_one_line(record.document)}"
+    if record.document is not None and own == opened:
+        return [] if document.pretokenized else ["# newpar"], own
+    if record.document is None and document.pretokenized and opened is None:
+        return [], None
+    return [own], own
+
+
+def _carried(record: Record, document: Document) -> list[str]:
+    """What came along, as comments."""
+    names = kept_names(record, document.labelled)
+    lines = []
+    for name, value in record.carried.items():
+        if name == "document_id" and value is not None:
+            continue  # it opens the document
+        line = f"# {_one_line(names[name])} = {_one_line(value)}"
+        lines.append(f"# input_{line[2:]}" if NEW_DOCUMENT.match(line) else line)
+    return lines
+
+
+def _columns(document: Document) -> Iterator[str]:
+    """A line for each token and a blank one after each sentence."""
+    for first, last in document.sentences:
+        for token in document.tokens[first:last]:
+            if token.text == DOCUMENT_START:
+                raise Unwritable(f"token {token.text!r} is a mark in columns; choose another --output-format")
+            yield f"{_cell(token.text)}\t{_cell(token.tag)}"
+        yield ""
+
+
+def _cell(text: str, delimiter: str = "\t") -> str:
+    """What may stand in a column. Raises Unwritable for anything else."""
+    if not text or delimiter in text or _BREAKS & set(text):
+        raise Unwritable(f"{text!r} cannot stand in a column; choose another --output-format")
+    return text
 
 
 class HtmlWriter:

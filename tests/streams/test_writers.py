@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from stand_in import StandIn, content, document, run, use
 
 from seqtag.config import DataConfig
+from seqtag.data.document_ids import document_numbers
 from seqtag.data.example import Ledger
 from seqtag.data.jsonl import JsonlReader
 from seqtag.document import Entity
 from seqtag.errors import InputError
 from seqtag.schemes import tags_to_spans
-from seqtag.streams.fields import fields_of, kept_names
+from seqtag.streams.fields import fields_of, kept_names, record_of
+from seqtag.streams.reading import open_reader
 from seqtag.streams.record import Record, Unwritable
 from seqtag.streams.writing import ConllWriter, JsonlWriter, Sink
 
@@ -43,7 +46,7 @@ def jsonl(path: Path, *records: Record, with_tokens: bool = False) -> list[dict[
 
 
 def conll(path: Path, *records: Record) -> str:
-    return written(path, ConllWriter(Sink(path)), records).decode("utf-8", "surrogatepass")
+    return written(path, ConllWriter(Sink(path)), records).decode()
 
 
 def test_json_lines_hold_what_came_and_what_was_found(tmp_path: Path) -> None:
@@ -100,9 +103,12 @@ def test_no_field_displaces_another(carried: dict[str, Any]) -> None:
 def test_surrogates_and_nuls_are_carried(tmp_path: Path, text: str) -> None:
     (record,) = jsonl(tmp_path / "x", Record("", text, {"id": text}))
     assert record["text"] == record["id"] == text
-    tokens = text.split()
-    lines = conll(tmp_path / "y", Record("", tokens)).splitlines()
-    assert [line.split("\t")[0] for line in lines[:-1]] == tokens
+
+
+def test_nuls_and_what_joins_letters_stand_in_columns(tmp_path: Path) -> None:
+    tokens = ["\0", "é", "👨\u200d👩", "\u2028", "\v"]
+    lines = conll(tmp_path / "y", Record("", tokens)).split("\n")
+    assert [line.split("\t")[0] for line in lines[:-2]] == tokens
 
 
 GOLD = [
@@ -195,10 +201,42 @@ def test_texts_become_columns(tmp_path: Path) -> None:
         Record("", ["New York"]),
     )
     first, empty = "# newdoc\n# id = 1\n# note = two lines\nAda\tB-X\nran\tO\n\n", "# newdoc\n# id = 2\n\n# newdoc\n\n"
-    assert found == f"{first}{empty}New York\tB-X\n\n"
+    assert found == f"{first}{empty}# newdoc\nNew York\tB-X\n\n"
 
 
-@pytest.mark.parametrize("token", ["", "a\tb", "a\nb", "\r"])
+IDS = st.sampled_from([None, "a", "b", ""])
+PART = st.tuples(IDS, st.sampled_from(["Ada ran", ["Ada", "ran"]]))
+
+
+@given(st.lists(PART, min_size=1, max_size=8), st.integers(0, 8))
+def test_documents_come_back_from_columns(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[Any, Any]], stop: int
+) -> None:
+    """Which neighbours are of one document, whatever they are called and wherever the writing was interrupted."""
+    path = tmp_path_factory.mktemp("columns") / "x.conll"
+    fields = [{"tokens" if isinstance(given, list) else "text": given, "document_id": name} for name, given in parts]
+    records = [record_of("", values, None, None) for values in fields]
+    writer = ConllWriter(Sink(path))
+    for number, record in enumerate(records):
+        assert isinstance(record, Record)
+        if number == stop:
+            mark = writer.mark()
+            writer.close()
+            writer = ConllWriter(Sink(path, mark["bytes"]), mark["opened"])
+        writer.write(record, document(record.given))
+    writer.close()
+    with closing(open_reader(str(path), "conll", False, None, None)) as reader:
+        found = [record.document for record in reader if isinstance(record, Record)]
+    numbers = document_numbers([None if name is None else str(name) for name, _ in parts])
+    assert document_numbers(found).tolist() == numbers.tolist()
+
+
+def test_a_field_does_not_open_a_document(tmp_path: Path) -> None:
+    found = conll(tmp_path / "x", Record("", ["Ada"], {"newdoc": 1, "newdoc id": "b", "newdocument": 2}))
+    assert found == "# input_newdoc = 1\n# input_newdoc id = b\n# newdocument = 2\nAda\tB-X\n\n"
+
+
+@pytest.mark.parametrize("token", ["", "a\tb", "a\nb", "\r", "\ud800"])
 def test_a_token_that_breaks_columns_is_refused_and_nothing_added(tmp_path: Path, token: str) -> None:
     writer = ConllWriter(Sink(tmp_path / "x"))
     writer.write(Record("", ["a"]), document(["a"]))
@@ -206,6 +244,17 @@ def test_a_token_that_breaks_columns_is_refused_and_nothing_added(tmp_path: Path
         writer.write(Record("", ["b", token]), document(["b", token]))
     writer.close()
     assert (tmp_path / "x").read_text() == "a\tO\n\n"
+
+
+@pytest.mark.parametrize(("line", "tag"), [("a\t", "B-x\ty"), ("a\t", "B-x\ny"), ("a ", "B-x y"), ("a\t", "B-\udc00")])
+def test_a_tag_that_breaks_columns_is_refused_too(tmp_path: Path, line: str, tag: str) -> None:
+    writer = ConllWriter(Sink(tmp_path / "x"))
+    for record in (Record("", ["a"], lines=[line]), Record("", ["a"])):
+        if record.lines or line == "a\t":
+            with pytest.raises(Unwritable, match="cannot stand in a column"):
+                writer.write(record, replace(document(["a"]), tags=[tag]))
+    writer.close()
+    assert (tmp_path / "x").read_bytes() == b""
 
 
 def test_what_is_said_of_a_text_stands_before_its_columns(tmp_path: Path) -> None:
