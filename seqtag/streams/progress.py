@@ -28,6 +28,8 @@ class Done:
     documents: int = 0
     tokens: int = 0
     entities: int = 0
+    checksum: int = 0
+    """Of the records, to tell another input by."""
     mark: dict[str, Any] = field(default_factory=dict)
     """What the writer goes on from."""
 

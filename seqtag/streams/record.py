@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+from zlib import crc32
 
 from seqtag.document import Document
 
@@ -26,11 +27,19 @@ class Record:
     lists: Set[str] = frozenset()
     """Other columns that hold lists in every record, or nothing, where that is known."""
 
+    def checksum(self, before: int) -> int:
+        """CRC-32 of what was read, going on from that of the records before."""
+        return crc32(repr((self.given, self.carried, self.lines, self.before, self.document)).encode(), before)
+
 
 class BadRecord(NamedTuple):
     """What could not be read: a sentence that names the place, and what to do."""
 
     message: str
+
+    def checksum(self, before: int) -> int:
+        """CRC-32 as of a record, of the message."""
+        return crc32(repr(self.message).encode(), before)
 
 
 class RecordReader(Protocol):

@@ -79,12 +79,19 @@ class Stream:
 
     def _left(self) -> Iterator[Record | BadRecord]:
         """What earlier sittings have not dealt with."""
-        records = iter(self._reader)
+        records, checksum = iter(self._reader), 0
         for number in range(self.done.records):
-            if next(records, None) is None:
+            record = next(records, None)
+            if record is None:
                 raise InputError(
                     f"--resume: {self.done.records} records are done, but the input has {number}; give the same one"
                 )
+            checksum = record.checksum(checksum)
+        if checksum != self.done.checksum:
+            raise InputError(
+                f"--resume: the first {self.done.records} records of the input are not those that are done; give the "
+                "same one, or remove the output and its .progress and begin anew"
+            )
         return records
 
     def _stretch(self, records: Iterator[Record | BadRecord]) -> Iterator[Any]:
@@ -115,22 +122,27 @@ class Stream:
         """Deal with the bad records whose turn it is."""
         while self._waiting and isinstance(bad := self._waiting[0], BadRecord):
             self._waiting.popleft()
-            self._refuse(bad.message)
+            self._refuse(bad, bad.message)
 
     def _write(self, record: Any, document: Document) -> None:
         try:
             self._writer.write(record, document)
         except Unwritable as error:
-            self._refuse(f"{record.place}: {error}")
+            self._refuse(record, f"{record.place}: {error}")
             return
-        self.done.records += 1
+        self._count(record)
         self.done.documents += 1
         self.done.tokens += len(document.tags)
         self.done.entities += len(document.entities)
 
-    def _refuse(self, message: str) -> None:
+    def _refuse(self, record: Record | BadRecord, message: str) -> None:
         if not self._skip:
             raise InputError(message)
-        self.done.records += 1
+        self._count(record)
         self.done.skipped += 1
         print(f"seqtag: skipped: {message}", file=sys.stderr)
+
+    def _count(self, record: Record | BadRecord) -> None:
+        self.done.records += 1
+        if self._progress:
+            self.done.checksum = record.checksum(self.done.checksum)

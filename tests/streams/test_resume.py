@@ -229,6 +229,22 @@ def test_what_is_there_is_not_overwritten(source: Path, interrupted: Callable[[s
     assert (folder / "mine").exists()
 
 
+@pytest.mark.parametrize("change", [('"id": 1', '"id": 0'), ('"tokens"', '"Tokens"'), ("bad", '{"text": "mended"}')])
+def test_another_input_is_noticed_where_it_is_done(
+    source: Path, interrupted: Callable[[str], Path], change: tuple[str, str]
+) -> None:
+    output, text = interrupted("jsonl"), source.read_text()
+    before = output.read_bytes()
+    source.write_text(text.replace(*change, 1))
+    with pytest.raises(InputError, match="--resume: the first 15 records of the input are not those that are done"):
+        command(source, output, "--resume")
+    assert output.read_bytes() == before
+    lines = text.split("\n")
+    source.write_text("\n".join([*lines[:15], '{"text": "mended"}', *lines[16:]]))
+    command(source, output, "--resume")
+    assert json.loads(output.read_text().splitlines()[12])["text"] == "mended"
+
+
 def test_a_shorter_input_is_not_taken_for_the_end(source: Path, interrupted: Callable[[str], Path]) -> None:
     output = interrupted("jsonl")
     source.write_text('{"text": "a"}\n')
