@@ -56,6 +56,25 @@ def decode_line(raw: bytes, number: int) -> str:
     return line[:-2] if line.endswith("\r\n") else line.removesuffix("\n")
 
 
+def parse_json(text: str) -> Any:
+    """The value of a line of JSON. Raises ValueError with a sentence for what is not one, or would lose a value."""
+    try:
+        return json.loads(text, object_pairs_hook=_object_of)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not valid JSON ({error}); a record must stand on one line") from error
+    except RecursionError as error:
+        raise ValueError("not valid JSON, being too deep; a record must stand on one line") from error
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"has {json.dumps(twice)} twice in one object, of which only one would count; remove one")
+    return found
+
+
 def write_whole(path: Path, parts: Iterable[str]) -> None:
     """Write text so that the file is never seen half-written, and a failure leaves what was there before."""
     staging = path.with_name(f".{path.name}.tmp")

@@ -25,7 +25,7 @@ from typing import Any
 from seqtag.config import DataConfig
 from seqtag.data.alignment import CharacterSpan, align
 from seqtag.data.example import Example, Ledger, split_labels
-from seqtag.data.files import as_text, find_file, read_lines
+from seqtag.data.files import as_text, find_file, parse_json, read_lines
 from seqtag.errors import InputError
 from seqtag.schemes import spans_to_tags
 from seqtag.tokenization import tokenize
@@ -148,13 +148,13 @@ def _unanswered(record: Record) -> str | None:
 
 def _parse(text: str, place: str) -> Any:
     try:
-        value = json.loads(text)
+        value = parse_json(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise InputError(f"{place}: half of a surrogate pair (\\ud8..) is not text; mend the escape") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{place}: not valid JSON ({error}); a record must stand on one line") from error
+    except ValueError as error:
+        raise InputError(f"{place}: {error}") from error
     return value
 
 
@@ -240,7 +240,7 @@ def _take_spans(rest: Record, place: str, config: DataConfig) -> list[CharacterS
                 "their field with data.tag_column"
             )
     annotations = rest.get("annotations")
-    if isinstance(annotations, list) and all(isinstance(annotation, dict) for annotation in annotations):
+    if _are_label_studios(annotations):
         del rest["annotations"]
         taken = next((entry for entry in annotations if not entry.get("was_cancelled")), {})
         values = [result.get("value") for result in taken.get("result") or [] if isinstance(result, dict)]
@@ -249,6 +249,12 @@ def _take_spans(rest: Record, place: str, config: DataConfig) -> list[CharacterS
         if choices:
             rest.setdefault(config.label_column or "label", choices)
     return [_character_span(span, place) for span in spans]
+
+
+def _are_label_studios(annotations: Any) -> bool:
+    """Whether they are the annotations of a task of Label Studio; those of others are carried along."""
+    is_list = isinstance(annotations, list) and all(isinstance(annotation, dict) for annotation in annotations)
+    return is_list and any("result" in annotation for annotation in annotations)
 
 
 def _character_span(span: Any, place: str) -> CharacterSpan:

@@ -1,13 +1,12 @@
 """Readers of lines: texts, or JSON objects. Their base counts and decodes the lines of any such file."""
 
-import json
 import os
 import stat
 import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from seqtag.data.files import decode_line
+from seqtag.data.files import decode_line, parse_json
 from seqtag.streams.fields import record_of
 from seqtag.streams.record import BadRecord, Record
 
@@ -83,9 +82,9 @@ class JsonlRecords(Lines):
                 yield line
             elif line.strip():
                 try:
-                    values = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    yield BadRecord(f"{place}: not valid JSON ({error}); a record must stand on one line")
+                    values = parse_json(line)
+                except ValueError as error:
+                    yield BadRecord(f"{place}: {error}")
                     continue
                 if isinstance(values, dict):
                     yield record_of(place, values, *self.columns)

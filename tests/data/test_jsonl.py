@@ -138,6 +138,15 @@ def test_what_was_skipped_in_label_studio_is_left_out_and_counted(jsonl: Write) 
     ]
 
 
+@pytest.mark.parametrize("annotations", [[], [{"start": 0, "end": 3, "label": "PER"}], [{"by": "me"}], "none", {"a": 1}])
+def test_annotations_of_no_tool_that_is_known_are_carried(jsonl: Write, annotations: Any) -> None:
+    record = {"text": TEXT, "entities": [[0, 3, "PER"]], "annotations": annotations}
+    dataset = read_corpus(jsonl(record_lines(record))).splits["train"]
+    (found,) = dataset["annotations"]
+    assert (found if isinstance(annotations, str) else json.loads(found)) == annotations
+    assert dataset["tags"][0][0] == "B-PER"
+
+
 def test_records_without_tags_among_tagged_ones_are_counted(jsonl: Write) -> None:
     records = [{"tokens": ["a"], "tags": ["B-X"]}, {"tokens": ["a"]}, {"tokens": ["a"], "tags": None}]
     corpus = read_corpus(jsonl(record_lines(*records)))
@@ -157,6 +166,7 @@ def entities(*spans: list) -> str:
     ("text", "config", "message"),
     [
         ("[" * 100_000, {}, r"train\.jsonl:1: not valid JSON"),
+        ('{"text": "a", "n": {"x": 1, "x": 1}}', {}, r'train\.jsonl:1: has "x" twice in one object.*; remove one'),
         ('{"text": "\\ud800"}', {}, r"train\.jsonl:1: half of a surrogate pair"),
         ('{"tags": ["O"]}', {}, r"train\.jsonl:1: tokens and tags must be lists of strings"),
         (

@@ -103,6 +103,7 @@ def test_json_lines_give_texts_tokens_and_the_rest(tmp_path: Path) -> None:
         (b"{", "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b'["a"]', "not a JSON object"),
+        (b'{"text": "a", "text": "b"}', 'has "text" twice in one object, of which only one would count; remove one'),
         (b'{"text": 3}', "text is not a string"),
         (b'{"x": 3}', "neither text nor tokens"),
         (b'{"tokens": "a b"}', "tokens is not a list of strings"),
