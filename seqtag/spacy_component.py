@@ -1,7 +1,8 @@
 """seqtag as a component of spaCy pipelines: `nlp.add_pipe("seqtag", config={"model": "runs/mine/model"})`.
 
 It tags spaCy's own tokens; white space among them is left out. Sentences are those of the pipeline where a component
-before this one has set them, otherwise seqtag's own. Where an entity overlaps one that an earlier component found, the
+before this one has set them, otherwise seqtag's own; a model that labels whole texts reads each Doc whole, and puts the
+probability of each label into `doc.cats`, beside what is there. Where an entity overlaps one that an earlier component found, the
 earlier one stays; with `overwrite_ents` it gives way (both as spaCy's entity_ruler has it).
 
 A pipeline on disk holds the settings in its `config.cfg` and not the model, which must be where `model` says when the
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SeqtagComponent(Pipe):
-    """Sets `doc.ents`, and the probability of each entity as `span._.score`."""
+    """Sets `doc.ents`, the probability of each entity as `span._.score`, and of a model that labels texts `doc.cats`."""
 
     def __init__(self, tagger: "Tagger", name: str, min_score: float, overwrite_ents: bool) -> None:
         self.tagger = tagger
@@ -51,7 +52,7 @@ class SeqtagComponent(Pipe):
                 yield from docs
 
     def _tag(self, docs: list[Doc]) -> None:
-        sentences = [_sentences(doc) for doc in docs]
+        sentences = [_sentences(doc, is_whole=bool(self.tagger.classes)) for doc in docs]
         texts = [
             InDocument([token.text for token in tokens], number)
             for number, of_doc in enumerate(sentences)
@@ -62,6 +63,7 @@ class SeqtagComponent(Pipe):
             found: list[tuple[Span, float]] = []
             for tokens in of_doc:
                 document = next(tagged)
+                doc.cats.update(document.labels)
                 first = {start: token.i for (start, _), token in zip(document.offsets, tokens, strict=True)}
                 last = {end: token.i for (_, end), token in zip(document.offsets, tokens, strict=True)}
                 for _, label, start, end, score in document.entities:
@@ -81,7 +83,7 @@ class SeqtagComponent(Pipe):
 
 @Language.factory(
     "seqtag",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.cats"],
     default_config={"revision": None, "min_score": 0.0, "overwrite_ents": False},
 )
 def make_seqtag(
@@ -104,8 +106,11 @@ def make_seqtag(
     return SeqtagComponent(Tagger.load(model, revision), name, min_score, overwrite_ents)
 
 
-def _sentences(doc: Doc) -> list[list[Token]]:
-    """The tokens to tag; no sentence is empty."""
+def _sentences(doc: Doc, is_whole: bool) -> list[list[Token]]:
+    """The tokens to tag; no sentence is empty. `is_whole` takes them for one sentence."""
+    if is_whole:
+        tokens = [token for token in doc if not token.is_space]
+        return [tokens] * bool(tokens)
     if doc.has_annotation("SENT_START"):
         found = [[token for token in sentence if not token.is_space] for sentence in doc.sents]
         return [tokens for tokens in found if tokens]

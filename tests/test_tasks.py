@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
+import spacy
 from corpora import sentences, settings, write_jsonl
+from spacy.tokens import Doc
 
 import seqtag
 from seqtag import check, compare, evaluate, tag, train
@@ -229,6 +231,22 @@ def test_the_model_loads_and_tags(trained: tuple[Task, Path, list[str]]) -> None
             assert ranked[0].probability > ranked[1].probability or given is not text
     with pytest.raises(InputError, match="labels whole texts"):
         tagger(text, split_sentences=True)
+
+
+def test_a_spacy_pipeline_says_the_same(trained: tuple[Task, Path, list[str]]) -> None:
+    """Of a text with a sentence boundary in it, read whole where it is labelled; another component's labels stay."""
+    task, folder, _ = trained
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("seqtag", config={"model": str(folder / "run")})
+    words = "Ada Noor met near Brno . superb".split()
+    expected = seqtag.load(str(folder / "run"))(words)
+    doc = Doc(nlp.vocab, words=words)
+    doc.cats["spam"] = 0.5
+    nlp(doc)
+    assert doc.cats == pytest.approx({"spam": 0.5, **expected.labels}, abs=1e-5)
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [(one.text, one.label) for one in expected.entities]
+    assert nlp("").cats == {}
 
 
 def test_the_tag_command_writes_labels(
