@@ -1,9 +1,9 @@
 """seqtag as a component of spaCy pipelines: `nlp.add_pipe("seqtag", config={"model": "runs/mine/model"})`.
 
 It tags spaCy's own tokens; white space among them is left out. Sentences are those of the pipeline where a component
-before this one has set them, otherwise seqtag's own; a model that labels whole texts reads each Doc whole, and puts the
-probability of each label into `doc.cats`, beside what is there. Where an entity overlaps one that an earlier component found, the
-earlier one stays; with `overwrite_ents` it gives way (both as spaCy's entity_ruler has it).
+before this one has set them, otherwise seqtag's own. A model that labels whole texts reads each Doc whole, and puts the
+probability of each label into `doc.cats`, beside what is there. Where an entity overlaps one that an earlier component
+found, the earlier one stays; with `overwrite_ents` it gives way (both as spaCy's entity_ruler has it).
 
 A pipeline on disk holds the settings in its `config.cfg` and not the model, which must be where `model` says when the
 pipeline is loaded. Do not combine with `n_process`: JAX is not made to be forked, and uses all cores by itself.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SeqtagComponent(Pipe):
-    """Sets `doc.ents`, the probability of each entity as `span._.score`, and of a model that labels texts `doc.cats`."""
+    """Sets `doc.ents` with the probability of each as `span._.score`, and `doc.cats` by a model that labels texts."""
 
     def __init__(self, tagger: "Tagger", name: str, min_score: float, overwrite_ents: bool) -> None:
         self.tagger = tagger

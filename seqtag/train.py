@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     prepare(config.training.deterministic)
 
     from seqtag.data.reading import read_corpus
-    from seqtag.evaluation.reports import describe_findings, format_report
+    from seqtag.evaluation.reports import describe_coverage, describe_findings, format_report
     from seqtag.training.experiment import build_experiment
     from seqtag.training.run import train
     from seqtag.training.seeds import train_seeds
@@ -63,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     # Nothing is written before the data have been found fit.
     experiment = build_experiment(config, corpus)
+    if experiment.coverage:
+        print(describe_coverage(experiment.coverage), flush=True)
     report, example = train(experiment, corpus, folder, flags.resume)
     print(format_report(report))
     if example:

@@ -235,7 +235,7 @@ def test_the_model_loads_and_tags(trained: tuple[Task, Path, list[str]]) -> None
 
 def test_a_spacy_pipeline_says_the_same(trained: tuple[Task, Path, list[str]]) -> None:
     """Of a text with a sentence boundary in it, read whole where it is labelled; another component's labels stay."""
-    task, folder, _ = trained
+    _, folder, _ = trained
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     nlp.add_pipe("seqtag", config={"model": str(folder / "run")})

@@ -46,6 +46,10 @@ class TokenTable:
         word = self._words[self.vocabulary.normalize(token)]
         return self.vocabulary.counts[word - FIRST] if word != UNKNOWN else 0
 
+    def vector_ids(self, tokens: Iterable[str]) -> Int32[np.ndarray, " tokens"]:
+        """The pretrained vector of each token; UNKNOWN where it has none."""
+        return np.array([self._vector(token) for token in tokens], np.int32)
+
     def features(self, rows: Int[np.ndarray, "*shape"]) -> list[Int32[np.ndarray, "..."]]:
         """Word, vector, shape, affix and character ids of rows of the table."""
         gathered = self._features[rows]

@@ -239,7 +239,7 @@ def _take_spans(rest: Record, place: str, config: DataConfig) -> list[CharacterS
                 f"{place}: {field} is no list of spans, objects with start, end and label; write them so, or name "
                 "their field with data.tag_column"
             )
-    annotations = rest.get("annotations")
+    annotations: Any = rest.get("annotations")
     if _are_label_studios(annotations):
         del rest["annotations"]
         taken = next((entry for entry in annotations if not entry.get("was_cancelled")), {})

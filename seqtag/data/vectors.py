@@ -14,10 +14,24 @@ class WordVectors(NamedTuple):
 
     words: tuple[str, ...]
     vectors: Float32[np.ndarray, "words features"]
+    repeated: int
+    """Lines left out, as their word stood before."""
+
+
+class Coverage(NamedTuple):
+    """What word vectors there are, and the shares of a training part that have one."""
+
+    source: str
+    words: int
+    features: int
+    repeated: int
+    tokens: float
+    """Of all tokens, 0 to 1."""
+    distinct_tokens: float
 
 
 def read_word_vectors(path: str | Path) -> WordVectors:
-    """A word and its numbers a line, separated by spaces; a first line `words features` (as in word2vec) is skipped.
+    """A word and its numbers a line, separated by spaces or tabs; a first line `words features` (word2vec) is skipped.
 
     Words may hold spaces: the width is that of the header or, without one, the number of trailing numbers in the first
     line. Of a word that stands twice, the first is kept. Raises InputError that names file and line.
@@ -30,7 +44,7 @@ def read_word_vectors(path: str | Path) -> WordVectors:
     try:
         with open(path, encoding="utf-8-sig", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
-                fields = line.rstrip("\r\n").rstrip(" ").split(" ")
+                fields = line.rstrip("\r\n").replace("\t", " ").rstrip(" ").split(" ")
                 if number == 1:
                     if len(fields) == 2 and all(field.isdigit() for field in fields):
                         announced, width = int(fields[0]), int(fields[1])
@@ -53,13 +67,13 @@ def read_word_vectors(path: str | Path) -> WordVectors:
         raise InputError(f"{path}: not UTF-8 text ({error.reason}); convert the word vectors to text first") from error
     except OSError as error:
         raise InputError(f"{path}: cannot read the word vectors: {error.strerror}") from error
-    if announced is not None and found < announced:
+    if announced not in (None, found):
         raise InputError(
-            f"{path}: has {found:,} of the {announced:,} words that its first line names; get the file again"
+            f"{path}: has {found:,} words where its first line says {announced:,}; get the file again, or mend the line"
         )
     if not rows:
         raise InputError(f"{path}: no word vectors in the file")
-    return WordVectors(tuple(words), np.stack(rows))
+    return WordVectors(tuple(words), np.stack(rows), repeated=found - len(rows))
 
 
 def _parse(fields: list[str]) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from typing import Any
 from seqtag.data.files import write_whole
 from seqtag.data.schema import Corpus
 from seqtag.data.split import Split
+from seqtag.data.vectors import Coverage
 from seqtag.decoding.outputs import Prediction
 from seqtag.evaluation.labels import decide, label_scores
 from seqtag.schemes import tags_to_spans
@@ -107,6 +108,16 @@ def describe_findings(corpus: Corpus) -> str:
         scheme = f", {found.scheme}" if found.scheme else ""
         lines.append(f"{role}: {len(dataset):,} sentences from {found.source}{scheme}{told}")
     return "\n".join(lines)
+
+
+def describe_coverage(coverage: Coverage) -> str:
+    """A line on the word vectors."""
+    repeated = f", {coverage.repeated:,} repeated ones left out" if coverage.repeated else ""
+    return (
+        f"word vectors: {coverage.words:,} of {coverage.features} numbers from {coverage.source}{repeated}; "
+        f"{coverage.tokens:.1%} of the training part's tokens and {coverage.distinct_tokens:.1%} of its distinct ones "
+        "have one"
+    )
 
 
 def format_scores(name: str, scores: dict[str, Any]) -> str:

@@ -12,14 +12,14 @@ import optax
 from flax import nnx
 from jaxtyping import Float32, PRNGKeyArray
 
-from seqtag.batch import FIRST, Batch
+from seqtag.batch import FIRST, UNKNOWN, Batch
 from seqtag.config import Config
 from seqtag.data.batching import Buckets, Gold, Plan, choose_buckets, make_batch, plan_batches, sentences_of
 from seqtag.data.checks import check_gold, check_learnable
 from seqtag.data.encoding import TokenTable
 from seqtag.data.schema import Corpus
 from seqtag.data.split import GoldIds, Split, fingerprint
-from seqtag.data.vectors import read_word_vectors
+from seqtag.data.vectors import Coverage, WordVectors, read_word_vectors
 from seqtag.errors import InputError
 from seqtag.evaluation.span_errors import span_texts
 from seqtag.nn.backends import check_backend
@@ -71,6 +71,8 @@ class Experiment:
     teacher: TrainedModel | None
     """Whose probabilities are learned too."""
     vector_features: int
+    coverage: Coverage | None
+    """By pretrained vectors; None where there are none."""
     word_drop_rates: Float32[np.ndarray, " words"]
     steps_per_epoch: int
     """Of one epoch; rows are packed anew for each, so that some may have one more or less."""
@@ -189,12 +191,13 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
     # Of no seed in particular: runs of several seeds then share their compiled programs.
     steps_per_epoch = len(_plan(train, buckets, seed=0, epoch=0))
     schedule = learning_rate(training, steps_per_epoch)
+    # What is unknown in training stays so, as the unknown entries have nothing else to learn from.
+    table = TokenTable(replace(vocabulary, fold_case=False), model.max_word_length)
     return Experiment(
         config=config,
         splits=splits,
         vocabulary=vocabulary,
-        # What is unknown in training stays so, as the unknown entries have nothing else to learn from.
-        table=TokenTable(replace(vocabulary, fold_case=False), model.max_word_length),
+        table=table,
         gold_ids=GoldIds(vocabulary),
         class_weights=_class_weights(vocabulary, counted, training.class_weights == "balanced"),
         buckets=buckets,
@@ -205,6 +208,7 @@ def build_experiment(config: Config, corpus: Corpus) -> Experiment:
         constants=devices.replicate(constants),
         teacher=teacher,
         vector_features=0 if vectors is None else vectors.shape[1],
+        coverage=_coverage(str(model.word_vectors), pretrained, table, counted.tokens) if pretrained else None,
         word_drop_rates=_word_drop_rates(vocabulary, model.word_dropout),
         steps_per_epoch=steps_per_epoch,
         schedule=schedule,
@@ -265,6 +269,19 @@ def _count(train: Split) -> _Counted:
             labelled += labels is not None
     labels = {label for tag in tags if (label := split_tag(tag)[1])}
     return _Counted(tokens, labels, classes, frozenset(spans), labelled)
+
+
+def _coverage(source: str, pretrained: WordVectors, table: TokenTable, tokens: Counter[str]) -> Coverage:
+    counts = np.fromiter(tokens.values(), np.int64)
+    has_vector = table.vector_ids(tokens) != UNKNOWN
+    return Coverage(
+        source=Path(source).name,
+        words=len(pretrained.words),
+        features=pretrained.vectors.shape[1],
+        repeated=pretrained.repeated,
+        tokens=float(counts[has_vector].sum() / counts.sum()),
+        distinct_tokens=float(has_vector.mean()),
+    )
 
 
 def _class_weights(vocabulary: Vocabulary, counted: _Counted, balanced: bool) -> Float32[np.ndarray, "2 classes"]:

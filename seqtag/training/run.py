@@ -85,6 +85,8 @@ def train(
         "reading": {role: dataclasses.asdict(found) for role, found in corpus.findings.items()},
         "training": _describe_training(fitted, predictor, trained),
     }
+    if experiment.coverage:
+        report["word_vectors"] = experiment.coverage._asdict()
     save_model(dataclasses.replace(trained, card=model_card(trained, report)), run.model)
     write_report(report, run.report)
     write_report(report, run.report.with_suffix(".txt"))

@@ -8,7 +8,7 @@ from typing import Any
 from seqtag.config import Config
 from seqtag.data.schema import Corpus
 from seqtag.errors import InputError
-from seqtag.evaluation.reports import format_seeds, write_report
+from seqtag.evaluation.reports import describe_coverage, format_seeds, write_report
 from seqtag.training.experiment import build_experiment
 from seqtag.training.run import train
 from seqtag.training.run_directory import RunDirectory
@@ -29,6 +29,8 @@ def train_seeds(config: Config, corpus: Corpus, folder: RunDirectory, seeds: Seq
             continue
         experiment = build_experiment(own, corpus)
         if not has_begun:
+            if experiment.coverage:
+                print(describe_coverage(experiment.coverage), flush=True)
             _begin(folder, configs)
             has_begun = True
         print(f"seed {seed}: {run.path}", flush=True)

@@ -138,7 +138,9 @@ def test_what_was_skipped_in_label_studio_is_left_out_and_counted(jsonl: Write) 
     ]
 
 
-@pytest.mark.parametrize("annotations", [[], [{"start": 0, "end": 3, "label": "PER"}], [{"by": "me"}], "none", {"a": 1}])
+@pytest.mark.parametrize(
+    "annotations", [[], [{"start": 0, "end": 3, "label": "PER"}], [{"by": "me"}], "none", {"a": 1}]
+)
 def test_annotations_of_no_tool_that_is_known_are_carried(jsonl: Write, annotations: Any) -> None:
     record = {"text": TEXT, "entities": [[0, 3, "PER"]], "annotations": annotations}
     dataset = read_corpus(jsonl(record_lines(record))).splits["train"]

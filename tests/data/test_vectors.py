@@ -16,7 +16,15 @@ def read(tmp_path: Path, text: str) -> tuple[tuple[str, ...], list]:
 
 
 @pytest.mark.parametrize(
-    "text", ["a 1 2\nb 3 4\n", "2 2\na 1 2 \nb 3 4", "a 1 2\r\nb 3 4\r\na 9 9\r\n", "\ufeff2 2\na 1 2\nb 3 4"]
+    "text",
+    [
+        "a 1 2\nb 3 4\n",
+        "2 2\na 1 2 \nb 3 4",
+        "a 1 2\r\nb 3 4\r\na 9 9\r\n",
+        "\ufeff2 2\na 1 2\nb 3 4",
+        "a\t1 2\nb\t3 4\n",
+        "a\t1\t2\nb\t3\t4\t\n",
+    ],
 )
 def test_glove_and_word2vec_text_are_read(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text) == (("a", "b"), [[1, 2], [3, 4]])
@@ -35,7 +43,8 @@ def test_words_may_hold_odd_characters(tmp_path: Path) -> None:
         ("a 1 nan\n", "vectors.txt:1"),
         ("a nan 1\n", "vectors.txt:1"),
         ("a 1e99 1\n", "vectors.txt:1"),
-        ("3 2\na 1 2\nb 3 4\n", "has 2 of the 3 words that its first line names"),
+        ("3 2\na 1 2\nb 3 4\n", "has 2 words where its first line says 3"),
+        ("1 2\na 1 2\nb 3 4\n", "has 2 words where its first line says 1"),
         ("", "no word vectors in the file"),
     ],
 )

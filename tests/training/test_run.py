@@ -303,12 +303,23 @@ def test_an_ensemble_trains_loads_and_teaches(corpus: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("tune", ["true", pytest.param("false", marks=pytest.mark.slow)])
-def test_word_vectors_join_the_vocabulary(corpus: Path, tmp_path: Path, tune: str) -> None:
+def test_word_vectors_join_the_vocabulary(
+    corpus: Path, tmp_path: Path, tune: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     vectors = tmp_path / "vectors.txt"
-    vectors.write_text("ada 1 0 0\nrome 0 1 0\noslo 0 0.5 0.25\n")
+    vectors.write_text("ada 1 0 0\nrome 0 1 0\noslo 0 0.5 0.25\nada 9 9 9\n")
     output = tmp_path / "run"
     more = {"model__word_vectors": vectors, "model__tune_word_vectors": tune}
     assert train.main([*settings(corpus, training__epochs=1, **more), "--output", str(output)]) == 0
+    words = [line.split()[0] for line in (corpus / "train.txt").read_text().splitlines() if line.strip()]
+    covered = sum(word.lower() in ("ada", "rome", "oslo") for word in words) / len(words)
+    coverage = json.loads((output / "report.json").read_text())["word_vectors"]
+    assert 0 < coverage["tokens"] == pytest.approx(covered)
+    assert coverage["source"] == "vectors.txt"
+    assert (coverage["words"], coverage["features"], coverage["repeated"]) == (3, 3, 1)
+    told = capsys.readouterr().out
+    assert "word vectors: 3 of 3 numbers from vectors.txt, 1 repeated ones left out; " in told
+    assert f"{covered:.1%} of the training part's tokens and {coverage['distinct_tokens']:.1%} of its distinct" in told
     vocabulary = json.loads((output / "model" / "vocabulary.json").read_text())
     assert vocabulary["vectors"] == ["ada", "rome", "oslo"]
     from safetensors.numpy import load_file
