@@ -45,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         folder.check_same(own, config)
     else:
         folder.check_free()
+        folder.clear_seeds()
 
     prepare(config.training.deterministic)
 

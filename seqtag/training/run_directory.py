@@ -15,6 +15,9 @@ from seqtag.data.files import write_whole
 from seqtag.errors import InputError
 from seqtag.settings_file import flatten
 
+_LEFT = r"(seed-\d+/)?\.config\.yaml\.tmp|seed-\d+(/config\.yaml)?"
+"""What a run leaves that was killed before it had begun: its own configuration is what is written last."""
+
 
 class RunDirectory:
     """Paths of a run's files."""
@@ -48,19 +51,28 @@ class RunDirectory:
                 f"--resume: {self.path} holds a run of seed {missing[0]} too; --seeds may add seeds, not leave them out"
             )
 
-    def check_free(self) -> None:
-        """Raise InputError where the folder already holds something, or cannot be made."""
+    def check_free(self, left: str = _LEFT) -> None:
+        """Raise InputError where the folder already holds something, or cannot be made.
+
+        `left` is a regular expression of paths in it that a start which was killed leaves, and that are no hindrance.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"--output {self.path}: is a file, not a folder")
         if self.config.exists():
             raise InputError(
                 f"--output {self.path}: already holds a run; name another folder, or --resume to continue it"
             )
-        if self.path.exists() and any(self.path.iterdir()):
+        paths = (path.relative_to(self.path).as_posix() for path in self.path.rglob("*"))
+        if not all(re.fullmatch(left, path) for path in paths):
             raise InputError(f"--output {self.path}: is not empty and holds no run; name another folder")
         there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
         if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
             raise InputError(f"--output {self.path}: cannot be made, as {there} is not a folder that you may write to")
+
+    def clear_seeds(self) -> None:
+        """Remove the configurations of seeds that a start left which was killed: others may be asked for now."""
+        for seed in self.seeds():
+            self.of_seed(seed).config.unlink()
 
     def check_holds_run(self) -> None:
         """Raise InputError where there is no run to resume."""

@@ -13,6 +13,9 @@ from seqtag.errors import InputError
 from seqtag.training.run_directory import RunDirectory, differences, write_config
 from seqtag.training.search_space import Space
 
+_LEFT = r"\.(space|base)\.yaml\.tmp|space\.yaml"
+"""What a search leaves that was killed before it had begun: its base is what is written last."""
+
 
 class SearchDirectory:
     """Paths of a search's files."""
@@ -35,7 +38,7 @@ class SearchDirectory:
             raise InputError(
                 f"--output {self.path}: already holds a search; name another folder, or --resume to continue it"
             )
-        RunDirectory(self.path).check_free()
+        RunDirectory(self.path).check_free(_LEFT)
 
     def check_holds_search(self) -> None:
         """Raise InputError where there is no search to resume."""

@@ -1,5 +1,7 @@
 """What a user gets wrong is one sentence, and leaves nothing behind."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from corpora import make_corpus, sentences, settings, write_conll
 
 from seqtag import check, evaluate, train
 from seqtag.errors import InputError
+from seqtag.training.run_directory import RunDirectory
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,35 @@ def test_what_is_in_the_way_stays(tmp_path: Path, content: str) -> None:
     with pytest.raises(InputError, match=r"is a file, not a folder|is not empty and holds no run"):
         train.main([*settings(make_corpus(tmp_path / "corpus")), "--output", str(output)])
     assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize("more", [[], ["--seeds", "1,2"]])
+def test_a_start_that_was_killed_is_no_hindrance(tmp_path: Path, more: list[str]) -> None:
+    """Whenever that was: the same command begins anew, and one of other seeds finds none of the old ones."""
+    corpus, replace, unlink = make_corpus(tmp_path / "corpus"), os.replace, Path.unlink
+    flags = settings(corpus, training__epochs=1)
+
+    class Killed(BaseException):
+        pass
+
+    for survived in range(3 if more else 1):
+        left = iter(range(survived + 1))
+
+        def stop(*paths: Path, left: Iterator[int] = left, survived: int = survived) -> None:
+            if Path(paths[1]).name == "config.yaml" and next(left) == survived:
+                raise Killed
+            replace(*paths)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "replace", stop)
+            # Nor does a killed process tidy up.
+            patch.setattr(Path, "unlink", lambda path, **how: None if path.suffix == ".tmp" else unlink(path, **how))
+            with pytest.raises(Killed):
+                train.main([*flags, *more, "--output", str(tmp_path / "run")])
+        assert list((tmp_path / "run").rglob(".config.yaml.tmp"))
+    assert train.main([*flags, *more[:1], *["3"] * bool(more), "--output", str(tmp_path / "run")]) == 0
+    assert RunDirectory(tmp_path / "run").seeds() == ([3] if more else [])
+    assert train.main(["--resume", "--output", str(tmp_path / "run")]) == 0
 
 
 def test_a_folder_that_cannot_be_made_is_named_before_anything_is_read(tmp_path: Path) -> None:
