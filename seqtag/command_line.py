@@ -168,18 +168,20 @@ def _refuse_null(name: str, value: Any, source: str = "") -> None:
 
 def _take_config(argv: list[str]) -> tuple[Path | None, list[str]]:
     """The file of `--config`, and the other arguments."""
-    file, rest, arguments = None, [], iter(argv)
+    files, rest, arguments = [], [], iter(argv)
     for argument in arguments:
         if argument == "--config":
             value = next(arguments, None)
             if value is None:
                 raise InputError("--config: name a YAML file after it")
-            file = Path(value)
+            files.append(Path(value))
         elif argument.startswith("--config="):
-            file = Path(argument.partition("=")[2])
+            files.append(Path(argument.partition("=")[2]))
         else:
             rest.append(argument)
-    return file, rest
+    if len(files) > 1:
+        raise InputError(f"--config: names {files[0]} and {files[1]}; give one file, and other settings as flags")
+    return next(iter(files), None), rest
 
 
 def _refuse_unknown(found: dict[str, Any], known: dict[str, Any], file: Path) -> None:

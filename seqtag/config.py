@@ -5,6 +5,7 @@ programs may build one directly. Settings are checked when the object is made, s
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -272,6 +273,10 @@ def _check(config: Config) -> None:
         section, key = name.split(".")
         return getattr(getattr(config, section), key)
 
+    for section in ("data", "model", "training"):
+        for name, number in vars(getattr(config, section)).items():
+            if isinstance(number, float) and not math.isfinite(number):
+                raise InputError(f"{section}.{name} must be a finite number, not {number}")
     for name in _POSITIVE:
         if not value(name) > 0:
             raise InputError(f"{name} must be greater than 0, not {value(name)}")

@@ -61,6 +61,9 @@ def read_settings(path: Path) -> dict[str, Any]:
             values[name] = {}
         if name in values and not isinstance(values[name], dict):
             raise InputError(f"--config {path}: section {name} must hold settings, one a line")
+        for key in values.get(name, {}):
+            if f"{name}.{key}" in values:
+                raise InputError(f"--config {path}: {name}.{key} is set twice, in its section and by its whole name")
     return flatten(values)
 
 

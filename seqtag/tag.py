@@ -124,6 +124,10 @@ def _output(flags: Any) -> tuple[Path | None, str]:
         raise InputError("--output-format terminal: is for standard output; leave --output out")
     if not output.parent.is_dir():
         raise InputError(f"--output {output}: there is no folder {output.parent}")
+    if output.is_dir():
+        raise InputError(f"--output {output}: is a folder; name a file in it")
+    if output.exists() and not output.is_file():
+        raise InputError(f"--output {output}: is no ordinary file; leave --output out and redirect: > {output}")
     if flags.input != "-" and output.exists() and output.samefile(flags.input):
         raise InputError(f"--output {output}: is the input")
     return output, kind

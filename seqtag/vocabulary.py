@@ -102,15 +102,16 @@ class Vocabulary:
             and len(affixes) == 2 * len(lengths)
         ):
             raise InputError("vocabulary.json: affix_lengths and affixes do not fit together; get the file again")
+        switches = {name: values[name] for name in ("multi_label", "lowercase", "fold_digits", "fold_case")}
+        for name, switch in switches.items():
+            if type(switch) is not bool:
+                raise InputError(f"vocabulary.json: {name} is neither true nor false; get the file again")
         return cls(
             **plain,
             counts=tuple(counts),
             affix_lengths=tuple(lengths),
             affixes=tuple(strings("affixes", entries) for entries in affixes),
-            multi_label=bool(values["multi_label"]),
-            lowercase=bool(values["lowercase"]),
-            fold_digits=bool(values["fold_digits"]),
-            fold_case=bool(values["fold_case"]),
+            **switches,
         )
 
     def normalize(self, token: str) -> str:

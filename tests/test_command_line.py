@@ -136,6 +136,8 @@ def test_settings_start_from_a_given_configuration() -> None:
         (["--data.format", "conll"], "data.path must be set"),
         (["--data.validation", "1.5"], "data.validation must be"),
         (["extra"], "unrecognized arguments: extra"),
+        (["--training.learning_rate", "1e400"], "training.learning_rate must be a finite number, not inf"),
+        (["--config", "a.yaml", "--config=b.yaml"], "--config: names a.yaml and b.yaml; give one file"),
         (["--config", "no-such-file.yaml"], "no-such-file.yaml: cannot be read"),
     ],
 )
@@ -157,6 +159,7 @@ def test_what_is_wrong_is_named(argv: list[str], message: str) -> None:
         ("training:\n  epochs: null\n", "training.epochs cannot be null"),
         ("data:\n  train:\n", "data.train cannot be null"),
         ("data:\n  path: a\n  path: b\n", "path is set twice"),
+        ("data:\n  path: a\ndata.path: b\n", "data.path is set twice, in its section and by its whole name"),
         ("data:\n  path: a\ndata:\n  train: b\n", "data is set twice"),
         ("data:\n  label_names: O\n", r"expected one of list\[str\], null. Got value: O"),
         ("model:\n  affix_lengths: [1, null]\n", "affix_lengths: expected int. Got value: null"),

@@ -136,6 +136,11 @@ def test_bad_records_are_skipped_by_number_or_end_the_work(run: Run, capfd: pyte
         (["--input", "x.txt", "--output", "x.txt"], "--output x.txt: is the input"),
         (["--input", "x.txt", "--output", "link"], "--output link: is the input"),
         (["--input", "x.txt", "--output", "other"], "--output other: is there already; name another file"),
+        (["--input", "x.txt", "--output", "."], r"--output \.: is a folder; name a file in it"),
+        (
+            ["--input", "x.txt", "--output", "/dev/null"],
+            "no ordinary file; leave --output out and redirect: > /dev/null",
+        ),
         (["--input", "x.txt", "--output", "no/y"], "--output no/y: there is no folder no"),
         (["--input", "x.txt", "--output-format", "parquet"], "--output-format parquet: cannot go to standard output"),
         (["--input", "x.txt", "--resume"], "--resume: standard output cannot be resumed"),

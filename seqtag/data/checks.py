@@ -17,6 +17,7 @@ from seqtag.schemes import tags_to_spans
 FEW = 20
 """Spans of a label in training below which a warning is given."""
 _SHOWN = 3
+_BREAKS = frozenset("\t\n\r")
 _CATEGORIES = {"Cc": "control", "Co": "private use", "Cs": "surrogate", "Cn": "unassigned", "Cf": "invisible format"}
 _EDGES = frozenset(".,;:!?…\"'()[]{}«»“”‘’")
 
@@ -67,6 +68,9 @@ def check_learnable(spans: Collection[str], classes: Collection[str], config: Co
             f"{source}: task {config.task} needs texts with {least} labels or more, and the training part has {found}; "
             "check data.label_column"
         )
+    for label in [*spans, *classes]:
+        if not label.strip() or _BREAKS & set(label):
+            raise InputError(f"{source}: the label {label!r} is blank or has a tab or a line break in it; rename it")
 
 
 def check_gold(split: Split, role: str, task: str, source: str) -> None:

@@ -74,10 +74,16 @@ def abstract_model(
 
 
 def save_model(model: TrainedModel, path: Path) -> None:
-    """Write the directory beside `path`, then put it in its place, so that no half-written model is ever there."""
+    """Write the directory beside `path`, then put it in its place, so that no half-written model is ever there.
+
+    Raises InputError where it cannot be made, and OSError where it cannot be written, when the disk is full say.
+    """
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise InputError(f"{path}: the model cannot be written there: {error.strerror}") from error
     try:
         arrays = {name: np.ascontiguousarray(value) for name, value in _named(model.params, model.constants).items()}
         save_file(arrays, staging / WEIGHTS, metadata={"format": "seqtag"})
@@ -199,8 +205,10 @@ def push_model(model: TrainedModel, repo_id: str, private: bool | None, revision
 
 
 def _read_config(values: dict[str, Any]) -> ModelConfig:
-    """Raises InputError or TypeError for what is no configuration, or one beyond all reason."""
+    """Raises InputError, KeyError or TypeError for what is no configuration, or one beyond all reason."""
     config = ModelConfig(**values)
+    for field in dataclasses.fields(config):
+        values[field.name]  # a default would be another model
     check_types(config)
     Config(model=config)  # checks the ranges
     sizes = [value for value in vars(config).values() if type(value) is int]
@@ -223,7 +231,9 @@ def _read_buckets(values: dict[str, Any]) -> Buckets:
     for value in (*lengths, batch_tokens, least):
         if type(value) is not int or not 0 < value <= _LARGEST:
             raise ValueError(f"buckets hold {value!r}")
-    return Buckets(lengths, batch_tokens, bool(values["packed"]), least)
+    if type(values["packed"]) is not bool:
+        raise ValueError(f"packed is {values['packed']!r}")
+    return Buckets(lengths, batch_tokens, values["packed"], least)
 
 
 def _describe(model: TrainedModel) -> dict[str, Any]:

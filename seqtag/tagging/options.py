@@ -1,5 +1,6 @@
 """How texts are to be tagged, checked before anything is done."""
 
+from numbers import Integral, Real
 from typing import NamedTuple
 
 from seqtag.errors import InputError
@@ -16,9 +17,13 @@ class Options(NamedTuple):
 
 
 def make_options(min_score: float, n_best: int, split_sentences: bool, window: int | None, overlap: int) -> Options:
-    """The options. Raises InputError for one out of range."""
-    if not 0 <= min_score <= 1:
-        raise InputError(f"min_score is a probability, from 0 to 1, not {min_score}")
+    """The options. Raises InputError for one of another type or out of range."""
+    if not isinstance(min_score, Real) or not 0 <= min_score <= 1:
+        raise InputError(f"min_score is a probability, from 0 to 1, not {min_score!r}")
+    numbers = {"n_best": n_best, "overlap": overlap} | ({} if window is None else {"window": window})
+    for name, number in numbers.items():
+        if not isinstance(number, Integral):
+            raise InputError(f"{name} is a whole number, not {number!r}")
     if n_best < 0:
         raise InputError(f"n_best must not be negative, but is {n_best}")
     if window is not None and not 0 < window <= LONGEST_ROW:

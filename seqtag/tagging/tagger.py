@@ -202,6 +202,8 @@ def _parts(texts: Iterable[Input]) -> Iterator[list[Input]]:
     """
     if isinstance(texts, str):
         raise InputError("tag takes several texts; for one, call the tagger itself")
+    if not isinstance(texts, Iterable):
+        raise InputError(f"tag takes texts, a list of them for example, not {type(texts).__name__}")
     part, size, document = [], 0, None
     try:
         for position, text in enumerate(texts):

@@ -85,7 +85,10 @@ class Checkpoints:
             raise damaged
         arrays = {"state": like.state, "best": like.best, "constants": like.constants}
         wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, arrays)
-        found = self._arrays.restore((path / _ARRAYS).absolute(), wanted)
+        try:
+            found = self._arrays.restore((path / _ARRAYS).absolute(), wanted)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise damaged from error
         return Checkpoint(progress=progress, **found)
 
     def close(self) -> None:

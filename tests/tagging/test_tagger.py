@@ -5,6 +5,7 @@ import itertools
 import random
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -237,6 +238,10 @@ def test_what_is_no_text_is_named_by_its_position(tiny: seqtag.Tagger, bad: obje
     ("options", "message"),
     [
         ({"min_score": 1.5}, "min_score is a probability"),
+        ({"min_score": "0.5"}, "min_score is a probability, from 0 to 1, not '0.5'"),
+        ({"min_score": float("nan")}, "min_score is a probability"),
+        ({"n_best": 1.5}, "n_best is a whole number, not 1.5"),
+        ({"window": "8"}, "window is a whole number, not '8'"),
         ({"n_best": -1}, "n_best must not be negative"),
         ({"window": 5000}, "window must be from 1 to 4096"),
         ({"window": 8, "overlap": 8}, "overlap must be from 0"),
@@ -252,6 +257,14 @@ def test_options_out_of_range_are_refused_before_a_text_is_read(
 def test_one_text_given_to_tag_is_not_taken_for_its_characters(tiny: seqtag.Tagger) -> None:
     with pytest.raises(InputError, match="call the tagger itself"):
         list(tiny.tag("Ada"))
+    with pytest.raises(InputError, match="tag takes texts, a list of them for example, not NoneType"):
+        list(tiny.tag(None))  # pyright: ignore[reportArgumentType]
+
+
+def test_a_model_that_cannot_be_written_is_one_sentence(tiny: seqtag.Tagger, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file/model: the model cannot be written there: File exists"):
+        tiny.save(tmp_path / "file" / "model")
 
 
 def test_documents_are_plain_values(tiny: seqtag.Tagger) -> None:

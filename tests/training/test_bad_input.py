@@ -25,6 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"data__train": "nothing.txt"}, "nothing.txt: there is no such file"),
         ({"data__validation": "empty"}, r"empty.txt: no sentences in it"),
         ({"data__train": "plain"}, "plain.txt: no labelled span in the training part"),
+        ({"data__train": "blank"}, r"blank.txt: the label ' ' is blank or has a tab or a line break in it; rename it"),
         ({"data__tag_column": 0}, "check data.tag_column"),
         ({"data__tag_column": 5}, "data.tag_column is 5, but the line has 2 columns"),
         ({"data__validation": "plain"}, "plain.txt: nothing is labelled in the validation part"),
@@ -38,6 +39,7 @@ def test_nothing_is_written_when_the_data_are_wrong(tmp_path: Path, more: dict, 
     corpus = make_corpus(tmp_path / "corpus")
     (corpus / "empty.txt").write_text("\n")
     (corpus / "plain.txt").write_text("a O\nb O\n")
+    (corpus / "blank.txt").write_text("a\tO\nb\tB- \n")
     (corpus / "uneven.txt").write_text("a 1 2\nb 1\n")
     more = {name: str(value).format(corpus=corpus) for name, value in more.items()}
     with pytest.raises(InputError, match=message) as raised:

@@ -179,12 +179,14 @@ def test_more_epochs_may_be_asked_for_and_nothing_else(finished: Path, corpus: P
         train.main(["--training.epochs", "1", "--resume", *output])
 
 
-def test_a_damaged_checkpoint_is_named(finished: Path, corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["cut short", "overwritten"])
+def test_a_damaged_checkpoint_is_named(finished: Path, corpus: Path, tmp_path: Path, kind: str) -> None:
     output = ["--output", str(tmp_path / "run")]
     train.main([*settings(corpus, training__epochs=1), *output])
     for part in (tmp_path / "run" / "checkpoints").rglob("*"):
-        if part.is_file() and "/d/" in part.as_posix():
-            part.write_bytes(part.read_bytes()[:50])
+        if part.is_file() and (kind == "overwritten" or "/d/" in part.as_posix()):
+            content = part.read_bytes()
+            part.write_bytes(content[:50] if kind == "cut short" else b"x" * len(content))
     with pytest.raises(InputError, match=r"checkpoints/\d+: this checkpoint is damaged; delete the folder"):
         train.main(["--training.epochs", "2", "--resume", *output])
 
