@@ -199,7 +199,7 @@ def test_batches_do_not_depend_on_interruptions(
                 self.left -= 1
                 yield document
 
-    monkeypatch.setattr(tagging, "_RECORDS", 20)
+    monkeypatch.setattr(tagging, "_LIMITS", tagging._LIMITS._replace(inputs=20))
     monkeypatch.setattr(progress, "_EVERY", 0)
     Path("x.txt").write_text("\n".join(" ".join(WORDS[n % 5 : n % 5 + 1 + n % 10]) for n in range(60)))
     assert run("--input", "x.txt", "--output", "whole") == 0

@@ -13,13 +13,11 @@ from seqtag.stopping import StopSignals
 from seqtag.streams.holding import Holding
 from seqtag.streams.progress import Bar, Done, ProgressFile
 from seqtag.streams.record import BadRecord, Record, RecordReader, Unwritable, Writer
+from seqtag.tagging.portion import Limits, Portion
 from seqtag.tagging.tagger import Tagger
 
-_CHARACTERS = 1_000_000
-_RECORDS = 50_000
-"""Of a stretch, at most, documents of several records apart; tokens count as texts of six characters."""
-_LONGEST_DOCUMENT = 10 * _CHARACTERS
-"""Of a document, before it is cut: memory is bounded."""
+_LIMITS = Limits(characters=1_000_000, inputs=50_000, document=10_000_000)
+"""Of a stretch."""
 
 
 class Stream:
@@ -96,13 +94,11 @@ class Stream:
 
     def _stretch(self, records: Iterator[Record | BadRecord]) -> Iterator[Any]:
         """What is given to the tagger at a time, a document whole; ends early at a bad record that is not skipped."""
-        size = count = 0
-        document: str | None = None
+        portion = Portion(_LIMITS)
         for record in records if self._held is None else chain([self._held], records):
             self._held = None
-            own = None if isinstance(record, BadRecord) else record.document
-            is_full = size >= _CHARACTERS or count >= _RECORDS
-            if is_full and (own is None or own != document or size >= _LONGEST_DOCUMENT):
+            document = None if isinstance(record, BadRecord) else record.document
+            if portion.ends_before(document):
                 self._held = record
                 return
             self._waiting.append(record)
@@ -110,11 +106,9 @@ class Stream:
                 if self._skip:
                     continue
                 return
-            document = own
-            yield record.given if own is None else InDocument(record.given, own)
-            count += 1
-            size += len(record.given) * (1 if isinstance(record.given, str) else 6)
-            if document is None and (size >= _CHARACTERS or count >= _RECORDS):  # no need to see another record
+            yield record.given if document is None else InDocument(record.given, document)
+            portion.add(record.given, document)
+            if portion.has_ended():
                 return
         self._at_end = True
 

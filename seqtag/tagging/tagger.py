@@ -21,14 +21,11 @@ from seqtag.tagging.engine import Engine, Job
 from seqtag.tagging.model_directory import TrainedModel, find_model, load_model, push_model, save_model
 from seqtag.tagging.offsets import Offsets
 from seqtag.tagging.options import Options, make_options
+from seqtag.tagging.portion import Limits, Portion
 from seqtag.tagging.preparing import Input, Prepared, PreparedTexts, check_input, prepare
 
-_CHARACTERS = 200_000
-"""Characters of text taken at a time: some ten full batches."""
-_TEXTS = 10_000
-"""And texts at most, however short."""
-_LONGEST_DOCUMENT = 20 * _CHARACTERS
-"""A document of several inputs is cut after so many characters: memory is bounded."""
+_LIMITS = Limits(characters=200_000, inputs=10_000, document=4_000_000)
+"""Of the texts taken at a time: some ten full batches."""
 
 
 class _Work(NamedTuple):
@@ -204,22 +201,19 @@ def _parts(texts: Iterable[Input]) -> Iterator[list[Input]]:
         raise InputError("tag takes several texts; for one, call the tagger itself")
     if not isinstance(texts, Iterable):
         raise InputError(f"tag takes texts, a list of them for example, not {type(texts).__name__}")
-    part, size, document = [], 0, None
+    part, portion = [], Portion(_LIMITS)
     try:
         for position, text in enumerate(texts):
             check_input(text, f"texts[{position}]")
-            own = text.document if isinstance(text, InDocument) else None
-            is_full = size >= _CHARACTERS or len(part) >= _TEXTS
-            if part and is_full and (own is None or own != document or size >= _LONGEST_DOCUMENT):
+            given, document = (text.given, text.document) if isinstance(text, InDocument) else (text, None)
+            if portion.ends_before(document):
                 yield part
-                part, size = [], 0
+                part, portion = [], Portion(_LIMITS)
             part.append(text)
-            given = text.given if isinstance(text, InDocument) else text
-            size += len(given) if isinstance(given, str) else 6 * len(given)  # tokens by their usual length
-            document = own
-            if own is None and (size >= _CHARACTERS or len(part) >= _TEXTS):  # at once, not when another text is there
+            portion.add(given, document)
+            if portion.has_ended():
                 yield part
-                part, size = [], 0
+                part, portion = [], Portion(_LIMITS)
     except Exception:
         if part:
             yield part

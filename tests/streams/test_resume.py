@@ -25,7 +25,7 @@ COUNT = 23
 @pytest.fixture(autouse=True)
 def _small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, StandIn)
-    monkeypatch.setattr(tagging, "_RECORDS", 4)
+    monkeypatch.setattr(tagging, "_LIMITS", tagging._LIMITS._replace(inputs=4))
     monkeypatch.setattr(progress, "_EVERY", 0)
 
 
@@ -312,7 +312,7 @@ def test_after_a_bad_record_is_mended_the_work_goes_on(source: Path, tmp_path: P
 
 
 def test_a_document_is_given_to_the_tagger_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tagging, "_RECORDS", 2)
+    monkeypatch.setattr(tagging, "_LIMITS", tagging._LIMITS._replace(inputs=2))
     names = ["a"] * 6 + ["b", None, None, None]
     records = [{"text": f"Word{index} x", "document_id": name} for index, name in enumerate(names)]
     (tmp_path / "x.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))

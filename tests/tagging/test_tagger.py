@@ -184,7 +184,7 @@ def test_all_taggings_together_have_probability_one(tiny: seqtag.Tagger) -> None
 
 
 def test_endless_input_is_read_as_it_is_needed(tiny: seqtag.Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tagger, "_CHARACTERS", 2000)
+    monkeypatch.setattr(tagger, "_LIMITS", tagger._LIMITS._replace(characters=2000))
     read = 0
 
     def endless() -> Iterator[list[str]]:
@@ -340,9 +340,9 @@ def test_documents_change_nothing_in_each_other(texts: list[str | list[str]]) ->
 def test_a_document_of_many_inputs_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     sentences = [seqtag.InDocument(["Zorn", *WORDS[number : number + 4]], "a") for number in range(12)]
     whole = list(SHARING.tag(sentences))
-    monkeypatch.setattr(tagger, "_TEXTS", 5)
+    monkeypatch.setattr(tagger, "_LIMITS", tagger._LIMITS._replace(inputs=5))
     assert all(itertools.starmap(alike, zip(SHARING.tag(sentences), whole, strict=True)))
-    monkeypatch.setattr(tagger, "_LONGEST_DOCUMENT", 1)
+    monkeypatch.setattr(tagger, "_LIMITS", tagger._LIMITS._replace(document=1))
     assert not all(
         np.allclose(own.token_scores, other.token_scores, atol=1e-4)
         for own, other in zip(SHARING.tag(sentences), whole, strict=True)
@@ -366,7 +366,7 @@ def test_a_full_batch_takes_less_memory_than_glibc_maps_anew_at_each_call() -> N
     """What is larger than 32 MB is mapped and given back each time, which took a quarter of the time to tag."""
     model = tiny_model(hidden_size=256, word_dim=100, affix_lengths=[1, 2, 3, 4])
     (batch,) = engine.Engine(model).prepare([WORDS[:16]] * 256, range(256)).batches
-    assert batch.token_ids.shape == (32, 128)
+    assert batch.token_ids.shape == (64, 64)
     tag = jax.jit(lambda params, constants, batch: nnx.merge(model.graph, params, constants).outputs(batch))
     memory = tag.lower(model.params, model.constants, batch).compile().memory_analysis()
     assert memory is not None
