@@ -7,6 +7,7 @@ not strings as JSON text. Rows without a token are left out and counted: only th
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,13 @@ class HubReader:
     def tags(self, name: str) -> Iterator[list[str]]:
         """The tags of its rows, where there is a column of them."""
         dataset = self._splits()[name]
-        columns = _Columns(dataset, self.config, self.source(name))
+        source = self.source(name)
+        columns = _Columns(dataset, self.config, source)
         if columns.tags is not None:
-            for batch in dataset.select_columns([columns.tags]).iter(_BATCH):
-                assert isinstance(batch, dict)
-                for tags in batch[columns.tags]:
-                    if isinstance(tags, list):
-                        yield [str(_name(tag, columns.tag_names, name)) for tag in tags]
+            batches: Iterator[Any] = dataset.select_columns([columns.tags]).iter(_BATCH)
+            for row, tags in enumerate(chain.from_iterable(batch[columns.tags] for batch in batches)):
+                if isinstance(tags, list):
+                    yield [_name(tag, columns.tag_names, f"{source} row {row}") for tag in tags]
 
     def _splits(self) -> DatasetDict:
         if self._loaded is None:

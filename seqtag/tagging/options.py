@@ -6,6 +6,9 @@ from typing import NamedTuple
 from seqtag.errors import InputError
 from seqtag.tagging.windows import LONGEST_ROW, Windows
 
+_MOST = 1000
+"""Of the best taggings: memory grows with their number."""
+
 
 class Options(NamedTuple):
     """The arguments of `Tagger.tag`, which says what they mean."""
@@ -24,8 +27,8 @@ def make_options(min_score: float, n_best: int, split_sentences: bool, window: i
     for name, number in numbers.items():
         if not isinstance(number, Integral):
             raise InputError(f"{name} is a whole number, not {number!r}")
-    if n_best < 0:
-        raise InputError(f"n_best must not be negative, but is {n_best}")
+    if not 0 <= n_best <= _MOST:
+        raise InputError(f"n_best must be from 0 to {_MOST:,}, not {n_best}")
     if window is not None and not 0 < window <= LONGEST_ROW:
         raise InputError(f"window must be from 1 to {LONGEST_ROW} tokens, not {window}")
     if window is not None and not 0 <= overlap < window:

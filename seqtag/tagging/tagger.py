@@ -98,7 +98,7 @@ class Tagger:
             texts: raw texts, lists of tokens (each one sentence), or both; in `seqtag.InDocument` where neighbours are
                 of one document.
             min_score: leave out entities that are less probable; their tokens are shown as O, with its probability.
-            n_best: put so many of the most probable taggings of each text into `Document.n_best`.
+            n_best: put so many of the most probable taggings of each text into `Document.n_best`; 1,000 at most.
             split_sentences: tag each sentence of a raw text by itself, or the text as one. By default they are split
                 unless the model labels whole texts; then they cannot be.
             window: tag sentences of more tokens than this by windows of so many, side by side; by default every
