@@ -61,7 +61,7 @@ class HubReader:
         source = self.source(name)
         columns = _Columns(dataset, self.config, source)
         if columns.tags is not None:
-            batches: Iterator[Any] = dataset.select_columns([columns.tags]).iter(_BATCH)
+            batches: Any = dataset.select_columns([columns.tags]).iter(_BATCH)
             for row, tags in enumerate(chain.from_iterable(batch[columns.tags] for batch in batches)):
                 if isinstance(tags, list):
                     yield [_name(tag, columns.tag_names, f"{source} row {row}") for tag in tags]

@@ -86,7 +86,10 @@ def test_tags_and_labels_have_names_of_their_own(tmp_path: Path) -> None:
             "row 1: tokens is not a list of strings; .*data.token_column",
         ),
         (TAGGED | {"tags": (STRINGS, [["O"], ["O", "O"]])}, "row 1: 1 tokens but 2 tags"),
-        (TAGGED | {"tags": (List(ClassLabel(2)), [[0], [-1]])}, "split train row 1: -1 marks what is not labelled"),
+        (
+            TAGGED | {"tags": (List(ClassLabel(names=["O"])), [[0], [-1]])},
+            "split train row 1: -1 marks what is not labelled",
+        ),
         ({"text": (Value("string"), ["a", None])}, "row 1: text is not a string"),
         ({"text": (Value("string"), ["a"]), "label": (ClassLabel(2), [-1])}, "row 0: -1 marks what is not labelled"),
     ],
