@@ -14,6 +14,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="seqtag-tests-")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+# XLA compiles without most of LLVM's optimizations, in two thirds of the time: most programs run once or twice.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 import jax
 import pytest
@@ -40,11 +42,10 @@ settings.load_profile("seqtag")
 
 
 @pytest.fixture(scope="module")
-def compiled_plainly() -> Iterator[None]:
-    """XLA compiles without most of LLVM's optimizations, in two thirds of the time.
-
-    For tests of what is computed, whose programs run once. Tests of whole commands compile as users do.
-    """
+def compiled_as_by_users() -> Iterator[None]:
+    """With all optimizations, here and in processes that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("JAX_DISABLE_MOST_OPTIMIZATIONS")
+        jax.config.update("jax_disable_most_optimizations", False)
+        yield
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)

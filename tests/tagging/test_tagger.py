@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
-from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_model import WORDS, tiny_model
@@ -361,17 +359,6 @@ def test_all_before_an_error_is_given_out() -> None:
         with pytest.raises((OSError, InputError), match=error):
             documents.extend(TINY.tag(inputs))
         assert len(documents) == 25_000
-
-
-def test_a_full_batch_takes_less_memory_than_glibc_maps_anew_at_each_call() -> None:
-    """What is larger than 32 MB is mapped and given back each time, which took a quarter of the time to tag."""
-    model = tiny_model(hidden_size=256, word_dim=100, affix_lengths=[1, 2, 3, 4])
-    (batch,) = engine.Engine(model).prepare([WORDS[:16]] * 256, range(256)).batches
-    assert batch.token_ids.shape == (64, 64)
-    tag = jax.jit(lambda params, constants, batch: nnx.merge(model.graph, params, constants).outputs(batch))
-    memory = tag.lower(model.params, model.constants, batch).compile().memory_analysis()
-    assert memory is not None
-    assert 8 * 2**20 < memory.temp_size_in_bytes < 32 * 2**20
 
 
 def test_texts_that_wait_give_the_garbage_collector_next_to_nothing_to_go_over() -> None:

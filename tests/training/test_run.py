@@ -15,6 +15,8 @@ from corpora import make_corpus, settings
 from seqtag import evaluate, train
 from seqtag.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("compiled_as_by_users")
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -15,7 +15,6 @@ from seqtag.training.experiment import Experiment, build_experiment
 from seqtag.training.state import initial_state
 from seqtag.training.step import Step
 
-pytestmark = pytest.mark.usefixtures("compiled_plainly")
 MODEL = {"word_dim": 12, "char_dim": 5, "char_features": 6, "hidden_size": 16, "word_dropout": 0.5}
 KINDS = {
     "dense": {},
