@@ -25,12 +25,10 @@ from seqtag.tagging.windows import LONGEST_ROW, Windows, merge_windows, window_b
 
 Sentence = Sequence[str]
 
-_ROW_LENGTH = 64
+_ROW_LENGTH = 128
 """Positions of the usual row, which several sentences share."""
-_ROW_COUNTS = (8, 16, 32, 64)
+_ROW_COUNTS = (8, 16, 32)
 """Rows of the usual batches: enough for good matrix products, and fewer where there is less to do."""
-_LONE_ROW = 256
-"""Positions up to which all there is to do is one row."""
 _SHORTEST_LENGTH = 32
 _DISTINCT = 200_000
 """Tokens whose integers are kept."""
@@ -262,7 +260,7 @@ def _apart(sentences: Sequence[Sentence], windows: Windows | None) -> tuple[list
 def _buckets(lengths: np.ndarray, packed: bool, least: int) -> Buckets:
     """Few shapes, and none much larger than what there is to do."""
     total, longest = int(np.maximum(lengths, least).sum()), int(lengths.max())
-    if packed and total <= _LONE_ROW:
+    if packed and total <= 2 * _ROW_LENGTH:
         row = _doubled(_SHORTEST_LENGTH, total)
         return Buckets((row,), row, packed, least)
     slots = _rows(-(-total // _ROW_LENGTH), _ROW_COUNTS[-1]) * _ROW_LENGTH

@@ -14,7 +14,7 @@ def test_a_full_batch_takes_less_memory_than_glibc_maps_anew_at_each_call() -> N
     """What is larger than 32 MB is mapped and given back each time, which took a quarter of the time to tag."""
     model = tiny_model(hidden_size=256, word_dim=100, affix_lengths=[1, 2, 3, 4])
     (batch,) = engine.Engine(model).prepare([WORDS[:16]] * 256, range(256)).batches
-    assert batch.token_ids.shape == (64, 64)
+    assert batch.token_ids.shape == (32, 128)
     tag = jax.jit(lambda params, constants, batch: nnx.merge(model.graph, params, constants).outputs(batch))
     memory = tag.lower(model.params, model.constants, batch).compile().memory_analysis()
     assert memory is not None
